@@ -1,0 +1,1 @@
+"""What both daemons stand on: clock, disk, bus, configuration, logs, metrics, messages for people."""

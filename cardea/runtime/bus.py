@@ -1,0 +1,96 @@
+"""The bus: what gateway and aggregator need of MQTT, and no more.
+
+``cardea.runtime.mqtt`` speaks it over aiomqtt, ``cardea.runtime.memory_bus`` inside one process.
+A session that broke stays broken: :func:`keep_connected` makes the next one.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from cardea.runtime.backoff import Backoff
+from cardea.runtime.clock import Clock, Entropy
+
+
+class BusDown(Exception):
+    """No connection to the broker, or the one there was has ended. Try again later."""
+
+
+class BusRefused(BusDown):
+    """The broker does not take this identity; trying again changes nothing until somebody acts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message; ``retain`` says that the broker had kept it."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker says for us ``delay_s`` after we vanish."""
+
+    topic: str
+    payload: bytes
+    retain: bool = True
+    delay_s: int = 30
+
+
+class Session(Protocol):
+    """One connection to the broker, from its start to its end."""
+
+    async def subscribe(self, *filters: str) -> None:
+        """Ask for messages; raises BusDown."""
+        ...
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Hand a message to the broker with QoS 1; returns on its PUBACK, which is no proof of storage.
+
+        Raises:
+            BusDown: the connection ended before the PUBACK, or the broker answered with an error.
+        """
+        ...
+
+    def messages(self) -> AsyncIterator[Message]:
+        """What arrives, until the session ends (BusDown). What a full queue drops is counted."""
+        ...
+
+    async def close(self) -> None:
+        """End the connection in good order."""
+        ...
+
+
+class Bus(Protocol):
+    """A broker that can be connected to."""
+
+    async def connect(self, will: Will | None = None) -> Session:
+        """A new session; raises BusDown or BusRefused."""
+        ...
+
+
+Serve = Callable[[Session], Awaitable[None]]
+Told = Callable[[BusDown], None]
+
+
+async def keep_connected(
+    bus: Bus, clock: Clock, entropy: Entropy, *, will: Callable[[], Will | None], serve: Serve, lost: Told
+) -> None:
+    """Serve one session after another until cancelled, with full jitter between them.
+
+    ``lost`` is called once each time a session could not be had or has ended.
+    """
+    backoff = Backoff(clock, entropy)
+    while True:
+        try:
+            session = await bus.connect(will())
+            backoff.reset()
+            try:
+                await serve(session)
+            finally:
+                await session.close()
+        except BusDown as error:
+            lost(error)
+        await backoff.wait()

@@ -1,0 +1,1 @@
+"""The gateway daemon: reads devices, decides entry, commits first, sends later."""

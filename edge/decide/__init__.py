@@ -1,0 +1,1 @@
+"""The decision core. Pure: evidence, policy and time in, decisions and effects out."""
