@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _parser(arguments[0] if arguments else None)
     parsed = parser.parse_args(arguments)
-    run = cast(Callable[[argparse.Namespace], int], parsed.run)
+    run = cast("Callable[[argparse.Namespace], int]", parsed.run)
     try:
         return run(parsed)
     except CommandError as error:
@@ -73,7 +73,7 @@ def _parser(asked: str | None) -> argparse.ArgumentParser:
 
 def _configure(group: Group, parser: argparse.ArgumentParser) -> None:
     configure = cast(
-        Callable[[argparse.ArgumentParser], None], importlib.import_module(group.module).configure
+        "Callable[[argparse.ArgumentParser], None]", importlib.import_module(group.module).configure
     )
     configure(parser)
 

@@ -1,0 +1,58 @@
+# Two commands: `make up` starts a demo tower, `make test` checks everything. Both do their own set-up.
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+DEMO ?= demo
+ifneq ($(wildcard ../shared/data/README.md),)
+export CARDEA_TEST_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: up test lint types imports unit schema lock bench clean help
+
+help:
+	@echo "make up      start a demo tower and its console at http://127.0.0.1:8080"
+	@echo "make test    lint, types, import rules and all tests"
+	@echo "make bench   the benchmarks behind the README's figures"
+	@echo "make lock    resolve and hash the dependencies anew"
+	@echo "make clean   remove the virtual environment and the demo tower"
+
+up: $(VENV)/.installed
+	@configs/setup/need mosquitto=mosquitto
+	@exec $(VENV)/bin/cardea up $(DEMO)
+
+test: $(VENV)/.installed system-for-tests lint types imports unit
+
+.PHONY: system-for-tests
+system-for-tests:
+	@configs/setup/need mosquitto=mosquitto chromium=chromium strace=strace
+
+lint: $(VENV)/.installed
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+
+types: $(VENV)/.installed
+	$(VENV)/bin/basedpyright
+
+imports: $(VENV)/.installed
+	$(VENV)/bin/lint-imports --no-cache
+
+unit: $(VENV)/.installed
+	$(VENV)/bin/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+bench: $(VENV)/.installed
+	@configs/setup/need mosquitto=mosquitto gcc=gcc
+	$(PY) bench/all.py
+
+lock:
+	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --quiet --upgrade pyproject.toml --group dev -o requirements.lock
+
+# Everything is installed from the lock file, by hash; the product itself without looking for anything more.
+$(VENV)/.installed: requirements.lock pyproject.toml configs/setup/python
+	@configs/setup/python $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO) .pytest_cache .ruff_cache .hypothesis .coverage*
