@@ -1,0 +1,1 @@
+"""A whole tower on one machine: its folder, its processes, their logs."""
