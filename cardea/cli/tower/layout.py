@@ -5,7 +5,7 @@ Made on the first start, completed on later ones, never overwritten: what an ope
 
 import socket
 import string
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -54,17 +54,14 @@ def write_configs(layout: Layout, console_port: int | None) -> None:
     Raises:
         CommandError: the folder cannot be written, or no free port was found.
     """
-    missing = [process for process in PROCESSES if not layout.config(process).exists()]
+    missing = [layout.config(process) for process in PROCESSES if not layout.config(process).exists()]
     if not missing:
         return
-    wanted = dict(DEFAULT_PORTS)
-    if console_port is not None:
-        wanted["console_port"] = console_port
-    ports = {name: port if name == "console_port" else _free_port(port) for name, port in wanted.items()}
-    values = {name: str(port) for name, port in ports.items()}
+    if len(missing) < len(PROCESSES):
+        raise CommandError(f"{missing[0]} is missing; put it back, or remove {layout.folder} to begin anew")
+    values = {name: str(port) for name, port in _choose_ports(console_port).items()}
     try:
-        for process in missing:
-            target = layout.config(process)
+        for target in missing:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             template = string.Template((_templates() / target.name).read_text("utf-8"))
             target.write_text(template.substitute(values), "utf-8")
@@ -72,6 +69,18 @@ def write_configs(layout: Layout, console_port: int | None) -> None:
         raise CommandError(
             f"cannot write {error.filename}: {error.strerror}; choose another folder"
         ) from error
+
+
+def _choose_ports(console_port: int | None) -> dict[str, int]:
+    """The default ports, moved out of the way of what already listens here.
+
+    The console's is never moved: people know it by heart, so it is better to say that it is taken.
+    """
+    chosen: dict[str, int] = {}
+    for name, wanted in DEFAULT_PORTS.items():
+        port = console_port or wanted if name == "console_port" else _free_port(wanted, chosen.values())
+        chosen[name] = port
+    return chosen
 
 
 def _templates() -> Traversable:
@@ -82,13 +91,19 @@ def _templates() -> Traversable:
     return Path(__file__).parents[3] / "configs" / "demo"
 
 
-def _free_port(wanted: int) -> int:
-    for port in range(wanted, wanted + _SEARCH_MAX * 10, 10):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+def _free_port(wanted: int, taken: Collection[int]) -> int:
+    for port in range(wanted, wanted + _SEARCH_MAX):
+        if port not in taken and is_free(port):
             return port
-    raise CommandError(f"no free port found from {wanted} upwards on 127.0.0.1")
+    raise CommandError(f"no free port on 127.0.0.1 from {wanted} to {wanted + _SEARCH_MAX}")
+
+
+def is_free(port: int) -> bool:
+    """Whether a process could listen on 127.0.0.1:``port`` now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
