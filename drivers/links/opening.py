@@ -1,0 +1,51 @@
+"""From a link's settings to the link. Each kind is imported only when a configuration has one."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cardea.runtime.clock import Clock
+from drivers.api import Link
+from drivers.links.settings import (
+    LinkSettings,
+    ModbusRtuSettings,
+    ModbusTcpSettings,
+    SerialSettings,
+    TcpSettings,
+)
+
+
+def open_link(name: str, settings: LinkSettings, clock: Clock) -> Link:
+    """The link ``name``, not yet connected: the supervisor calls its ``run``."""
+    return _OPENERS[settings.kind](name, settings, clock)
+
+
+def _tcp(name: str, settings: TcpSettings, clock: Clock) -> Link:
+    from drivers.links.tcp import TcpListener, TcpOutward
+
+    return (TcpListener if settings.listen else TcpOutward)(name, settings, clock)
+
+
+def _serial(name: str, settings: SerialSettings, clock: Clock) -> Link:
+    from drivers.links.serial import SerialLink
+
+    return SerialLink(name, settings, clock)
+
+
+def _modbus_tcp(name: str, settings: ModbusTcpSettings, clock: Clock) -> Link:
+    from drivers.links.modbus import ModbusLink, tcp_client
+
+    return ModbusLink(name, tcp_client(settings), settings, clock)
+
+
+def _modbus_rtu(name: str, settings: ModbusRtuSettings, clock: Clock) -> Link:
+    from drivers.links.modbus import ModbusLink, frame_gap_s, rtu_client
+
+    return ModbusLink(name, rtu_client(settings), settings, clock, gap_s=frame_gap_s(settings.baud))
+
+
+_OPENERS: Mapping[str, Callable[[str, Any, Clock], Link]] = {
+    "tcp": _tcp,
+    "serial": _serial,
+    "modbus_tcp": _modbus_tcp,
+    "modbus_rtu": _modbus_rtu,
+}
