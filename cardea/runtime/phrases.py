@@ -1,0 +1,258 @@
+"""The sentence for every member of every enum that people see, and what a terminal shows.
+
+Sentences here are message ids (English); ``Translator.text`` says them in the reader's language. What a
+terminal shows is read by bystanders: it never says why somebody is sent to the staff.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from cardea.contract.batches import Lane
+from cardea.contract.orders import OrderResult, StatusColour
+from cardea.contract.policy import AntiPassback, Degrade
+from cardea.contract.reasons import Reason, RefusalReason
+from cardea.contract.records import (
+    AlertKind,
+    Authority,
+    CredentialKind,
+    DeviceState,
+    Mode,
+    Outcome,
+    ScreeningState,
+    Severity,
+    Side,
+)
+from cardea.contract.time import ClockQuality
+from cardea.runtime.i18n import msg
+
+_REASONS: Mapping[StrEnum, str] = {
+    Reason.FIRE: msg("The fire alarm is on: the way is open"),
+    Reason.FIRE_TROUBLE: msg("The fire alarm line is faulty"),
+    Reason.EGRESS: msg("Leaving is always free"),
+    Reason.LOCKDOWN: msg("Entry is closed by lockdown"),
+    Reason.BACKFILLED: msg("Reported later by the device: opens nothing"),
+    Reason.ZONE_BUSY: msg("The area behind this door is being disinfected"),
+    Reason.ZONE_UNKNOWN: msg("It is not known whether the area behind this door is safe"),
+    Reason.CREDENTIAL_MISSING: msg("No pass was presented"),
+    Reason.CREDENTIAL_UNKNOWN: msg("The credential is not known here"),
+    Reason.CREDENTIAL_EXPIRED: msg("The credential has expired"),
+    Reason.CREDENTIAL_REVOKED: msg("The credential has been revoked"),
+    Reason.CREDENTIAL_REPLAYED: msg("The pass has been used before"),
+    Reason.CREDENTIAL_FORGED: msg("The pass is not genuine"),
+    Reason.CREDENTIAL_NOT_YET_VALID: msg("The credential is not valid yet"),
+    Reason.OUT_OF_SCHEDULE: msg("Entry is not allowed at this time"),
+    Reason.ANTI_PASSBACK: msg("This person has already entered and not left"),
+    Reason.TOO_MANY_TRIES: msg("Too many refused tries in a short time"),
+    Reason.STATUS_RED: msg("The health status is red"),
+    Reason.STATUS_YELLOW: msg("The health status is yellow"),
+    Reason.SCREENING_ELEVATED: msg("The temperature is elevated"),
+    Reason.SCREENING_RETEST: msg("The temperature must be measured again"),
+    Reason.SCREENING_MISSING: msg("No temperature was measured"),
+    Reason.SCREENING_STALE: msg("The temperature reading is too old"),
+    Reason.SCREENING_ADVISORY: msg("The thermometer does not meet the standard: advice only"),
+    Reason.FACE_CONTRADICTS: msg("The face does not match the credential"),
+    Reason.FACE_ONLY: msg("A face alone opens nothing here: a second proof is needed"),
+    Reason.MASK_MISSING: msg("No mask is worn"),
+    Reason.CAPACITY_REACHED: msg("The building is full"),
+    Reason.SECOND_PERSON: msg("A second person stepped in"),
+    Reason.DEGRADED_ADMIT: msg("Admitted without a full check and marked for review"),
+    Reason.DEGRADED_CACHED: msg("Admitted on an earlier check"),
+    Reason.DEGRADED_STAFF: msg("A check is out of order: staff decide"),
+    Reason.DEGRADED_CLOSED: msg("A check is out of order: entry is closed"),
+    Reason.STORE_STALLED: msg("Storage is slow: decided first, recorded afterwards"),
+    Reason.DECIDED_BY_TERMINAL: msg("The terminal decided by itself"),
+    Reason.GRANTED: msg("All checks passed"),
+}
+_REFUSALS: Mapping[StrEnum, str] = {
+    RefusalReason.BAD_SIGNATURE: msg("The signature is wrong"),
+    RefusalReason.UNKNOWN_KEY: msg("Signed with a key that is not trusted here"),
+    RefusalReason.WRONG_TARGET: msg("Meant for another gateway"),
+    RefusalReason.EXPIRED: msg("The deadline has passed"),
+    RefusalReason.REPLAYED: msg("This order was received before"),
+    RefusalReason.RETAINED: msg("A stored message cannot be an order"),
+    RefusalReason.UNDECODABLE: msg("The message cannot be read"),
+    RefusalReason.UNSUPPORTED: msg("The device cannot do this"),
+    RefusalReason.UNSAFE: msg("Refused because it would not be safe"),
+    RefusalReason.OLDER_VERSION: msg("A newer version is already in force"),
+    RefusalReason.UNREACHABLE: msg("The device does not answer"),
+    RefusalReason.DEVICE_REFUSED: msg("The device refused"),
+    RefusalReason.QUEUE_FULL: msg("Too much is waiting: try again"),
+    RefusalReason.STORE_FAILED: msg("It could not be stored"),
+    RefusalReason.DUPLICATE: msg("Already done"),
+    RefusalReason.UNKNOWN_DEVICE: msg("There is no such device"),
+}
+_ALERTS: Mapping[StrEnum, str] = {
+    AlertKind.ELEVATED: msg("Elevated temperature"),
+    AlertKind.DEVICE_OFFLINE: msg("Device offline"),
+    AlertKind.DEVICE_REFUSED: msg("Device refuses our credentials"),
+    AlertKind.DEVICE_MISCONFIGURED: msg("Device is not what the configuration says"),
+    AlertKind.DEVICE_GARBAGE: msg("Device sends unreadable data"),
+    AlertKind.GATEWAY_SILENT: msg("Gateway silent"),
+    AlertKind.CREDENTIAL_REVOKED: msg("Revoked credential presented"),
+    AlertKind.CREDENTIAL_REPLAYED: msg("Used pass presented again"),
+    AlertKind.CREDENTIAL_FORGED: msg("Forged pass presented"),
+    AlertKind.STATUS_RED: msg("Person with red status"),
+    AlertKind.FIRE: msg("Fire alarm"),
+    AlertKind.FIRE_TROUBLE: msg("Fire alarm line faulty"),
+    AlertKind.DOOR_FORCED: msg("Door forced open"),
+    AlertKind.DOOR_HELD: msg("Door held open too long"),
+    AlertKind.VESTIBULE_OCCUPIED: msg("Somebody stays in the vestibule"),
+    AlertKind.STORE_STALLED: msg("Gateway storage too slow"),
+    AlertKind.STORE_FULL: msg("Gateway storage full"),
+    AlertKind.CLOCK_UNSYNCHRONISED: msg("Gateway clock not synchronised"),
+    AlertKind.CLONE: msg("Two gateways use the same identity"),
+    AlertKind.TAMPER: msg("Device tampered with"),
+}
+_OUTCOMES: Mapping[StrEnum, str] = {
+    Outcome.GRANT: msg("Granted"),
+    Outcome.DENY: msg("Denied"),
+    Outcome.RETEST: msg("Measure again"),
+    Outcome.REFER: msg("Sent to staff"),
+}
+_SEVERITIES: Mapping[StrEnum, str] = {
+    Severity.CRITICAL: msg("Critical"),
+    Severity.MAJOR: msg("Major"),
+    Severity.MINOR: msg("Minor"),
+    Severity.INFO: msg("Information"),
+}
+_DEVICE_STATES: Mapping[StrEnum, str] = {
+    DeviceState.ONLINE: msg("Online"),
+    DeviceState.OFFLINE: msg("Offline"),
+    DeviceState.REFUSED: msg("Login refused"),
+    DeviceState.MISCONFIGURED: msg("Misconfigured"),
+}
+_SCREENING_STATES: Mapping[StrEnum, str] = {
+    ScreeningState.NORMAL: msg("Normal"),
+    ScreeningState.RETEST: msg("To be measured again"),
+    ScreeningState.ELEVATED: msg("Elevated"),
+    ScreeningState.NOT_SCREENED: msg("Not screened"),
+}
+_CREDENTIAL_KINDS: Mapping[StrEnum, str] = {
+    CredentialKind.FACE: msg("Face"),
+    CredentialKind.CARD: msg("Card"),
+    CredentialKind.QR: msg("QR pass"),
+    CredentialKind.PIN: msg("PIN"),
+}
+_SIDES: Mapping[StrEnum, str] = {Side.INGRESS: msg("Entering"), Side.EGRESS: msg("Leaving")}
+_MODES: Mapping[StrEnum, str] = {
+    Mode.LIVE: msg("Live"),
+    Mode.DEGRADED: msg("With a check out of order"),
+    Mode.LATE: msg("Recorded late"),
+    Mode.BACKFILLED: msg("Reported later"),
+}
+_AUTHORITIES: Mapping[StrEnum, str] = {
+    Authority.GATEWAY: msg("The gateway decides"),
+    Authority.TERMINAL: msg("The terminal decides"),
+}
+_ORDER_RESULTS: Mapping[StrEnum, str] = {
+    OrderResult.EXECUTED: msg("Carried out"),
+    OrderResult.REFUSED: msg("Refused"),
+    OrderResult.EXPIRED: msg("Too late"),
+}
+_COLOURS: Mapping[StrEnum, str] = {
+    StatusColour.GREEN: msg("Green"),
+    StatusColour.YELLOW: msg("Yellow"),
+    StatusColour.RED: msg("Red"),
+}
+_DEGRADES: Mapping[StrEnum, str] = {
+    Degrade.ADMIT_AND_FLAG: msg("Admit and mark for review"),
+    Degrade.CACHED_FOR: msg("Admit on an earlier check"),
+    Degrade.STAFF_CHECK: msg("Staff check"),
+    Degrade.CLOSED: msg("Entry closed"),
+}
+_ANTI_PASSBACKS: Mapping[StrEnum, str] = {
+    AntiPassback.OFF: msg("Off"),
+    AntiPassback.SOFT: msg("Report only"),
+    AntiPassback.HARD: msg("Refuse entry"),
+    AntiPassback.TIMED: msg("Refuse entry for a time"),
+}
+_CLOCK_QUALITIES: Mapping[StrEnum, str] = {
+    ClockQuality.SYNCHRONISED: msg("Synchronised"),
+    ClockQuality.HOLDOVER: msg("Free-running"),
+    ClockQuality.UNSYNCHRONISED: msg("Not synchronised"),
+}
+_LANES: Mapping[StrEnum, str] = {
+    Lane.ALERT: msg("Alerts"),
+    Lane.RECORD: msg("Records"),
+    Lane.TELEMETRY: msg("Telemetry"),
+}
+
+PHRASES: Mapping[type[StrEnum], Mapping[StrEnum, str]] = {
+    Reason: _REASONS,
+    RefusalReason: _REFUSALS,
+    AlertKind: _ALERTS,
+    Outcome: _OUTCOMES,
+    Severity: _SEVERITIES,
+    DeviceState: _DEVICE_STATES,
+    ScreeningState: _SCREENING_STATES,
+    CredentialKind: _CREDENTIAL_KINDS,
+    Side: _SIDES,
+    Mode: _MODES,
+    Authority: _AUTHORITIES,
+    OrderResult: _ORDER_RESULTS,
+    StatusColour: _COLOURS,
+    Degrade: _DEGRADES,
+    AntiPassback: _ANTI_PASSBACKS,
+    ClockQuality: _CLOCK_QUALITIES,
+    Lane: _LANES,
+}
+"""Message ids by enum, then by member. Two tables deep because members of different enums that share a
+value (``Reason.FIRE``, ``AlertKind.FIRE``) are equal as keys."""
+
+_PLEASE_COME_IN = msg("Please come in")
+_SEE_STAFF = msg("Please see the staff")
+_STAND_STILL = msg("Please stand still for your temperature")
+_WAIT = msg("Please wait")
+
+AT_TERMINAL: Mapping[Outcome, str] = {
+    Outcome.GRANT: _PLEASE_COME_IN,
+    Outcome.DENY: msg("No entry"),
+    Outcome.RETEST: msg("Please try again"),
+    Outcome.REFER: _SEE_STAFF,
+}
+"""What a terminal shows when the reason adds nothing that bystanders may read."""
+
+AT_TERMINAL_FOR: Mapping[tuple[Outcome, Reason], str] = {
+    (Outcome.GRANT, Reason.FIRE): msg("Fire alarm: leave the building"),
+    (Outcome.GRANT, Reason.EGRESS): msg("Goodbye"),
+    (Outcome.DENY, Reason.LOCKDOWN): msg("Entry is closed"),
+    (Outcome.DENY, Reason.ZONE_BUSY): msg("Disinfection: do not enter"),
+    (Outcome.DENY, Reason.ZONE_UNKNOWN): msg("Do not enter"),
+    (Outcome.DENY, Reason.CREDENTIAL_MISSING): msg("Present your pass"),
+    (Outcome.RETEST, Reason.CREDENTIAL_MISSING): msg("Present your pass"),
+    (Outcome.DENY, Reason.CREDENTIAL_UNKNOWN): msg("Not registered"),
+    (Outcome.DENY, Reason.CREDENTIAL_EXPIRED): msg("Pass expired"),
+    (Outcome.DENY, Reason.CREDENTIAL_REVOKED): msg("Pass not valid"),
+    (Outcome.DENY, Reason.CREDENTIAL_REPLAYED): msg("Pass already used"),
+    (Outcome.DENY, Reason.CREDENTIAL_FORGED): msg("Pass not valid"),
+    (Outcome.DENY, Reason.CREDENTIAL_NOT_YET_VALID): msg("Pass not valid yet"),
+    (Outcome.DENY, Reason.OUT_OF_SCHEDULE): msg("Not at this time"),
+    (Outcome.DENY, Reason.ANTI_PASSBACK): msg("Already inside"),
+    (Outcome.DENY, Reason.CAPACITY_REACHED): msg("The building is full: please wait"),
+    (Outcome.DENY, Reason.SECOND_PERSON): msg("One at a time, please"),
+    (Outcome.RETEST, Reason.SECOND_PERSON): msg("One at a time, please"),
+    (Outcome.DENY, Reason.DEGRADED_CLOSED): msg("Out of order: use another gate"),
+    (Outcome.RETEST, Reason.SCREENING_RETEST): _STAND_STILL,
+    (Outcome.RETEST, Reason.SCREENING_MISSING): _STAND_STILL,
+    (Outcome.RETEST, Reason.SCREENING_STALE): _STAND_STILL,
+    (Outcome.RETEST, Reason.SCREENING_ELEVATED): _STAND_STILL,
+    (Outcome.RETEST, Reason.MASK_MISSING): msg("Please wear a mask"),
+    (Outcome.DENY, Reason.MASK_MISSING): msg("Please wear a mask"),
+    (Outcome.RETEST, Reason.FACE_ONLY): msg("Present your card or pass as well"),
+    (Outcome.RETEST, Reason.ZONE_BUSY): _WAIT,
+}
+"""What a terminal shows when the reason helps the person and harms nobody."""
+
+
+def phrase(member: StrEnum) -> str:
+    """The message id for a member of one of the enums in :data:`PHRASES`.
+
+    Raises:
+        KeyError: nobody has written a sentence for that enum.
+    """
+    return PHRASES[type(member)][member]
+
+
+def terminal_phrase(outcome: Outcome, reason: Reason) -> str:
+    """The message id of the short line which a terminal shows."""
+    return AT_TERMINAL_FOR.get((outcome, reason), AT_TERMINAL[outcome])
