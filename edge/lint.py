@@ -1,0 +1,237 @@
+"""What one part of gateway.toml says about another: references, drivers, locks and policies.
+
+A lint yields a finding for each thing that is wrong; entries that are malformed in themselves have been
+reported already and are left out of ``Parts``, but their names still count as known.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cardea.contract.policy import AntiPassback, PortalPolicy
+from cardea.contract.records import Authority, CredentialKind
+from drivers.api import Driver, HoldOpen, LinkKind
+from edge.settings import Device, DoorRef, Lock, Portal
+from edge.topology import COMMANDS_OF, EVENT_OF, Role, Use, uses
+
+LINK_KINDS: Mapping[str, LinkKind] = {
+    "http_listener": LinkKind.HTTP_LISTENER,
+    "tcp": LinkKind.TCP,
+    "serial": LinkKind.SERIAL,
+    "modbus_tcp": LinkKind.MODBUS,
+    "modbus_rtu": LinkKind.MODBUS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: the key, what stands there, what would be right."""
+
+    key: str
+    value: str | None
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The well-formed entries of a configuration, and the names of all that were given."""
+
+    link_kinds: Mapping[str, str]
+    devices: Mapping[str, Device]
+    portals: Mapping[str, Portal]
+    drivers: Mapping[str, Driver[Any]]
+    """The driver of each device whose driver is known."""
+    policies: Mapping[str, PortalPolicy]
+    """The policy in force at each portal whose policy is well formed."""
+    degrade_given: frozenset[str]
+    """Portals whose policy says ``degrade`` in so many words."""
+    policy_portals: frozenset[str]
+    """Portals that ``[policy.portals]`` speaks of."""
+    names: Mapping[str, frozenset[str]]
+    """Names given under ``links``, ``devices`` and ``portals``."""
+
+
+def findings(parts: Parts) -> Iterator[Finding]:
+    """Everything that is wrong between the parts."""
+    for lint in LINTS:
+        yield from lint(parts)
+
+
+def _links_known_and_fitting(parts: Parts) -> Iterator[Finding]:
+    for name, device in parts.devices.items():
+        if device.link is None:
+            continue
+        key = f"devices.{name}.link"
+        if device.link not in parts.names["links"]:
+            yield Finding(key, device.link, _known("link", parts.names["links"]))
+            continue
+        driver, kind = parts.drivers.get(name), parts.link_kinds.get(device.link)
+        if driver is None or kind is None:
+            continue
+        if driver.link is None:
+            yield Finding(key, device.link, f"driver {device.driver!r} shares no link; leave this out")
+        elif LINK_KINDS[kind] is not driver.link:
+            wanted = ", ".join(sorted(k for k, v in LINK_KINDS.items() if v is driver.link))
+            yield Finding(
+                key, f"{device.link} ({kind})", f"driver {device.driver!r} needs a link of {wanted}"
+            )
+
+
+def _devices_known_and_able(parts: Parts) -> Iterator[Finding]:
+    for name, portal in parts.portals.items():
+        for use in uses(portal):
+            key = f"portals.{name}.{use.role.value}"
+            if use.device not in parts.names["devices"]:
+                yield Finding(key, use.device, _known("device", parts.names["devices"]))
+            elif use.device in parts.drivers and not _able(use, parts.drivers[use.device]):
+                yield Finding(key, use.device, f"its driver {_cannot(use, parts)}; name another device")
+
+
+def _able(use: Use, driver: Driver[Any]) -> bool:
+    event, commands = EVENT_OF.get(use.role), COMMANDS_OF.get(use.role, ())
+    says = event is None or event in driver.events
+    does = not commands or any(command in driver.commands for command in commands)
+    return says and does
+
+
+def _cannot(use: Use, parts: Parts) -> str:
+    driver = parts.devices[use.device].driver
+    event = EVENT_OF.get(use.role)
+    if event is not None:
+        return f"{driver!r} never says {event.__name__}"
+    return f"{driver!r} cannot do {' or '.join(c.__name__ for c in COMMANDS_OF[use.role])}"
+
+
+def _ways_exist(parts: Parts) -> Iterator[Finding]:
+    for name, portal in parts.portals.items():
+        if not portal.ingress.readers and not portal.egress.readers and portal.egress.rex is None:
+            yield Finding(f"portals.{name}.ingress.readers", None, "name at least one reader")
+        if portal.authority is not Authority.GATEWAY:
+            continue
+        if portal.ingress.readers and portal.ingress.actuator is None:
+            yield Finding(f"portals.{name}.ingress.actuator", None, "is required: what opens for ingress?")
+        leaving = portal.egress.readers or portal.egress.rex is not None
+        if leaving and portal.egress.actuator is None and portal.ingress.actuator is None:
+            yield Finding(f"portals.{name}.egress.actuator", None, "is required: what opens for egress?")
+
+
+def _one_portal_for_each_door(parts: Parts) -> Iterator[Finding]:
+    owner: dict[DoorRef, str] = {}
+    for name, portal in parts.portals.items():
+        for side in ("ingress", "egress"):
+            door: DoorRef | None = getattr(portal, side).actuator
+            if door is not None and owner.setdefault(door, name) != name:
+                where = f"{door.device} door {door.door}"
+                yield Finding(
+                    f"portals.{name}.{side}.actuator",
+                    where,
+                    f"portal {owner[door]!r} has this door already; a door belongs to one portal",
+                )
+
+
+def _inputs_mean_one_thing(parts: Parts) -> Iterator[Finding]:
+    meaning: dict[tuple[str, int | None], Role] = {}
+    for name, portal in parts.portals.items():
+        for use in uses(portal):
+            if use.role not in (Role.FIRE, Role.REX, Role.LOCKDOWN):
+                continue
+            first = meaning.setdefault((use.device, use.number), use.role)
+            if first is not use.role:
+                yield Finding(
+                    f"portals.{name}.{use.role.value}",
+                    f"{use.device} channel {use.number}",
+                    f"this input is {first.value!r} already; an input means one thing",
+                )
+
+
+def _locks_let_people_out(parts: Parts) -> Iterator[Finding]:
+    """SAFETY.md L1, L4, L5."""
+    for name, portal in parts.portals.items():
+        if portal.lock is Lock.FAIL_SECURE and not portal.mechanical_free_egress:
+            yield Finding(
+                f"portals.{name}.lock",
+                portal.lock.value,
+                "a fail-secure lock needs mechanical_free_egress = true (L5); else use fail_safe",
+            )
+        if not portal.hardwired_fire_release and portal.fire is None:
+            yield Finding(
+                f"portals.{name}.fire",
+                None,
+                "without hardwired_fire_release name the input wired to the fire panel (L1, L4)",
+            )
+        if portal.fire is not None and not _can_hold_open(portal, parts):
+            yield Finding(
+                f"portals.{name}.fire",
+                portal.fire.device,
+                "no actuator here can be held open on fire (L4); name one whose driver does HoldOpen",
+            )
+
+
+def _can_hold_open(portal: Portal, parts: Parts) -> bool:
+    doors = [door for door in (portal.ingress.actuator, portal.egress.actuator) if door is not None]
+    known = [parts.drivers[door.device] for door in doors if door.device in parts.drivers]
+    return len(known) < len(doors) or any(HoldOpen in driver.commands for driver in known)
+
+
+def _somebody_without_a_face_gets_in(parts: Parts) -> Iterator[Finding]:
+    """SAFETY.md item 21."""
+    for name, portal in parts.portals.items():
+        readers = [parts.devices[reader] for reader in portal.ingress.readers if reader in parts.devices]
+        if len(readers) < len(portal.ingress.readers) or not readers:
+            continue
+        if not any(reader.credentials - {CredentialKind.FACE} for reader in readers):
+            yield Finding(
+                f"portals.{name}.ingress.readers",
+                ", ".join(portal.ingress.readers),
+                "nobody gets in here without a face; add a reader for cards or passes (item 21)",
+            )
+
+
+def _policies_fit(parts: Parts) -> Iterator[Finding]:
+    for name in sorted(parts.policy_portals - parts.names["portals"]):
+        yield Finding(f"policy.portals.{name}", None, _known("portal", parts.names["portals"]))
+    for name, policy in parts.policies.items():
+        portal = parts.portals.get(name)
+        if portal is None:
+            continue
+        where = f"policy.portals.{name}" if name in parts.policy_portals else "policy.default"
+        if name not in parts.degrade_given:
+            yield Finding(
+                f"{where}.degrade",
+                None,
+                f"say what portal {name!r} does when evidence is missing: admit_and_flag, cached_for, "
+                "staff_check or closed (L7)",
+            )
+        yield from (
+            Finding(f"{where}.{key}", value, advice) for key, value, advice in misfits(portal, policy)
+        )
+
+
+def misfits(portal: Portal, policy: PortalPolicy) -> Iterator[tuple[str, str, str]]:
+    """What a policy asks that this portal cannot give: key, value, advice. Also asked of signed policies."""
+    if policy.require_screening and not portal.ingress.thermometers:
+        yield "require_screening", "true", f"{portal.name!r} has no thermometer; add ingress.thermometers"
+    if policy.require_zone:
+        yield "require_zone", "true", f"{portal.name!r} leads into no zone; leave this out"
+    counted_out = bool(portal.egress.readers)
+    if policy.anti_passback is AntiPassback.HARD and not counted_out:
+        yield "anti_passback", "hard", f"{portal.name!r} has no egress reader, so nobody could come in twice"
+    if policy.anti_passback is AntiPassback.TIMED and not policy.anti_passback_s:
+        yield "anti_passback_s", "0", "timed anti-passback needs a time above 0 s"
+
+
+def _known(what: str, names: frozenset[str]) -> str:
+    listed = ", ".join(sorted(names)) or "none"
+    return f"no such {what}; known here: {listed}"
+
+
+LINTS = (
+    _links_known_and_fitting,
+    _devices_known_and_able,
+    _ways_exist,
+    _one_portal_for_each_door,
+    _inputs_mean_one_thing,
+    _locks_let_people_out,
+    _somebody_without_a_face_gets_in,
+    _policies_fit,
+)

@@ -1,0 +1,74 @@
+"""Which device serves which portal, and as what."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import attrgetter
+from typing import cast
+
+from cardea.contract.records import Side
+from drivers.api import (
+    AnswerCheck,
+    CredentialPresented,
+    DoorMoved,
+    InputChanged,
+    OpenDoor,
+    TemperatureMeasured,
+)
+from edge.settings import ChannelRef, DoorRef, Portal
+
+
+class Role(StrEnum):
+    """What a device does for a portal; the value is the key below ``portals.<name>``."""
+
+    INGRESS_READER = "ingress.readers"
+    INGRESS_THERMOMETER = "ingress.thermometers"
+    INGRESS_ACTUATOR = "ingress.actuator"
+    EGRESS_READER = "egress.readers"
+    EGRESS_ACTUATOR = "egress.actuator"
+    REX = "egress.rex"
+    FIRE = "fire"
+    LOCKDOWN = "lockdown"
+    DOOR = "door"
+
+
+EVENT_OF: Mapping[Role, type[object]] = {
+    Role.INGRESS_READER: CredentialPresented,
+    Role.EGRESS_READER: CredentialPresented,
+    Role.INGRESS_THERMOMETER: TemperatureMeasured,
+    Role.REX: InputChanged,
+    Role.FIRE: InputChanged,
+    Role.LOCKDOWN: InputChanged,
+    Role.DOOR: DoorMoved,
+}
+"""What a device in this role must be able to say."""
+
+COMMANDS_OF: Mapping[Role, tuple[type[object], ...]] = {
+    Role.INGRESS_ACTUATOR: (OpenDoor, AnswerCheck),
+    Role.EGRESS_ACTUATOR: (OpenDoor,),
+}
+"""What a device in this role must be able to do: one of these."""
+
+SIDE_OF: Mapping[Role, Side] = {Role.INGRESS_READER: Side.INGRESS, Role.EGRESS_READER: Side.EGRESS}
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A portal's use of a device; ``number`` is the door or channel where the role has one."""
+
+    role: Role
+    device: str
+    number: int | None = None
+
+
+def uses(portal: Portal) -> Iterator[Use]:
+    """Every use that a portal makes of devices."""
+    for role in Role:
+        named = cast("tuple[str, ...] | DoorRef | ChannelRef | None", attrgetter(role.value)(portal))
+        match named:
+            case DoorRef(device=device, door=number) | ChannelRef(device=device, channel=number):
+                yield Use(role, device, number)
+            case None:
+                pass
+            case _:
+                yield from (Use(role, device) for device in named)
