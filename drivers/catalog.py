@@ -8,7 +8,7 @@ so; it is never taken for one that is not there.
 import importlib
 import pkgutil
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, cast
 
 from drivers.api import DeviceMisconfigured, Driver
 
@@ -43,7 +43,7 @@ def find(name: str) -> Driver[Any]:
 def _checked(name: str, found: object) -> Driver[Any]:
     if not isinstance(found, Driver):
         raise DeviceMisconfigured(f"driver {name!r} is no driver: its DRIVER must be a drivers.api.Driver")
-    return found
+    return cast("Driver[Any]", found)
 
 
 def _own_names() -> list[str]:

@@ -19,16 +19,16 @@ def open_link(name: str, settings: LinkSettings, clock: Clock) -> Link:
     return _OPENERS[settings.kind](name, settings, clock)
 
 
-def _tcp(name: str, settings: TcpSettings, clock: Clock) -> Link:
+def _tcp(name: str, settings: TcpSettings, _clock: Clock) -> Link:
     from drivers.links.tcp import TcpListener, TcpOutward
 
-    return (TcpListener if settings.listen else TcpOutward)(name, settings, clock)
+    return (TcpListener if settings.listen else TcpOutward)(name, settings)
 
 
-def _serial(name: str, settings: SerialSettings, clock: Clock) -> Link:
+def _serial(name: str, settings: SerialSettings, _clock: Clock) -> Link:
     from drivers.links.serial import SerialLink
 
-    return SerialLink(name, settings, clock)
+    return SerialLink(name, settings)
 
 
 def _modbus_tcp(name: str, settings: ModbusTcpSettings, clock: Clock) -> Link:
