@@ -20,7 +20,7 @@ class PassStanding(StrEnum):
     """Why a pass does not hold; the words are those of ``edge.decide.evidence.Standing``."""
 
     UNKNOWN = "unknown"
-    """No pass of ours, damaged, signed by a key that is not trusted here, or signed claims that mean nothing."""
+    """No pass of ours, damaged, signed by a key that is not trusted here, or without the claims of a pass."""
     FORGED = "forged"
     """Names a trusted key and does not carry its signature."""
     NOT_YET_VALID = "not_yet_valid"
