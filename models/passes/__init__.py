@@ -5,7 +5,7 @@ Pure: time, keys and secrets are handed in; no text makes anything here raise.
 
 from models.passes.claims import ClaimsInvalid, PassClaims, Uses
 from models.passes.issue import issue
-from models.passes.keys import KeyInvalid, key_id, keyring, private_key, public_key
+from models.passes.keys import key_id, keyring
 from models.passes.rotating import CodeAccepted, CodeRefused, check_code, code_at, with_code
 from models.passes.verify import InvalidPass, PassStanding, VerifiedPass, verify
 
@@ -14,7 +14,6 @@ __all__ = [
     "CodeAccepted",
     "CodeRefused",
     "InvalidPass",
-    "KeyInvalid",
     "PassClaims",
     "PassStanding",
     "Uses",
@@ -24,8 +23,6 @@ __all__ = [
     "issue",
     "key_id",
     "keyring",
-    "private_key",
-    "public_key",
     "verify",
     "with_code",
 ]
