@@ -26,6 +26,7 @@ class Reason(StrEnum):
     CREDENTIAL_FORGED = "credential_forged"
     CREDENTIAL_NOT_YET_VALID = "credential_not_yet_valid"
     OUT_OF_SCHEDULE = "out_of_schedule"
+    SCHEDULE_UNKNOWN = "schedule_unknown"
     ANTI_PASSBACK = "anti_passback"
     TOO_MANY_TRIES = "too_many_tries"
 
@@ -41,7 +42,9 @@ class Reason(StrEnum):
     FACE_CONTRADICTS = "face_contradicts"
     FACE_ONLY = "face_only"
     MASK_MISSING = "mask_missing"
+    MASK_UNKNOWN = "mask_unknown"
     CAPACITY_REACHED = "capacity_reached"
+    OCCUPANCY_UNKNOWN = "occupancy_unknown"
     SECOND_PERSON = "second_person"
 
     DEGRADED_ADMIT = "degraded_admit"

@@ -49,7 +49,16 @@ class ClearAlert:
     evidence: str
 
 
-Effect = ReleaseDoor | HoldReleased | EndHold | ShowMessage | RaiseAlert | ClearAlert
+@dataclass(frozen=True, slots=True)
+class LogDrill:
+    """Write down a release as the door position showed it, not as it was commanded (SAFETY.md L11)."""
+
+    opened: bool
+    """False: nobody saw the leaf open in time, so the release is not proven."""
+    after_s: float
+
+
+Effect = ReleaseDoor | HoldReleased | EndHold | ShowMessage | RaiseAlert | ClearAlert | LogDrill
 
 
 @dataclass(frozen=True, slots=True)

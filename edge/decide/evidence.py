@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from cardea.contract.orders import StatusColour
-from cardea.contract.records import CredentialKind, ScreeningState, Side, Subject
+from cardea.contract.records import CredentialKind, Outcome, ScreeningState, Side, Subject
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -62,7 +62,10 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A presented credential and whom it stands for; ``tries`` counts refused ones in the policy's window."""
+    """A presented credential and whom it stands for.
+
+    ``tries`` counts the refused tries before this one within the policy's window.
+    """
 
     kind: CredentialKind
     standing: Standing
@@ -88,7 +91,6 @@ class Screening:
     surface_temp_c: float | None = None
     compliant: bool = True
     """A NON-COMPLIANT thermometer is advisory: retest or refer, never deny."""
-    retests: int = 0
 
 
 class FaceCheck(StrEnum):
@@ -128,6 +130,10 @@ class Evidence:
     side: Side
     backfilled: bool = False
     second_person: bool = False
+    retests: int = 0
+    """How often this person has been asked to try again already, in a row."""
+    terminal: Outcome | None = None
+    """What a terminal with its own authority has done already."""
     credential: Item[Credential] = NOT_SEEN
     pass_check: Item[PassCheck] = NOT_FITTED
     screening: Item[Screening] = NOT_FITTED
@@ -141,3 +147,5 @@ class Evidence:
     zone: Item[ZoneStatus] = NOT_FITTED
     fire: Item[FireInput] = NOT_FITTED
     lockdown: Item[bool] = NOT_FITTED
+    last_granted: Item[ScreeningState] = NOT_SEEN
+    """This person's last grant in mode ``live``: the screening it rested on, and how long ago it was."""
