@@ -235,9 +235,9 @@ quarantine = Table(
     METADATA,
     Column("n", Serial, primary_key=True),
     Column("gateway", String(63), nullable=False, index=True),
-    Column("lane", String(16), nullable=False),
-    Column("epoch", String(64)),  # null when not even the batch could be read
-    Column("seq", BigInteger),
+    Column("lane", String(32), nullable=False),  # or the topic's leaf, for a message that names no rows
+    Column("epoch", String(64), nullable=False),  # empty when it names no rows
+    Column("seq", BigInteger, nullable=False),  # the checksum of the message when it names no rows
     Column("reason", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("received_at", Moment, nullable=False),

@@ -1,0 +1,149 @@
+"""A message from the bus, taken apart as far as that goes without knowing what is stored already."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cardea.contract.batches import Lane, RowBatch, TelemetryBatch, from_columns
+from cardea.contract.encoding import PRESENCE, RECEIPT, ROW_BATCH, TELEMETRY_BATCH, Undecodable
+from cardea.contract.orders import Presence, Receipt
+from cardea.contract.records import Reading
+from cardea.contract.topics import LANE_LEAF, Leaf, parse
+from cloud.ingest import salvage
+
+EPOCH_CHARS_MAX = 64
+SEQ_MAX = 2**53
+"""Beyond it JSON numbers are not exact in every tool, and no gateway gets there."""
+
+Body = bytes | Reading | Undecodable
+"""A row of the alert or record lane still as JSON text, a reading, or what could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Rows ``first, first + 1, …`` of one lane of one epoch. The gateway is the topic's: the broker's ACL
+    vouches for it.
+    """
+
+    gateway: str
+    lane: Lane
+    epoch: str
+    first: int
+    bodies: tuple[Body, ...]
+
+    @property
+    def last(self) -> int:
+        """The sequence number of the last row."""
+        return self.first + len(self.bodies) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceHeard:
+    """What a gateway, or its last will, says of itself. ``kept``: the broker had it, of unknown age."""
+
+    gateway: str
+    presence: Presence
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptHeard:
+    """The prompt answer to an order; its durable twin comes through the record lane."""
+
+    gateway: str
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message that names no rows: kept raw and counted; there is nothing to acknowledge."""
+
+    gateway: str
+    leaf: Leaf
+    undecodable: Undecodable
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A topic that is none of ours, or in the wrong shard."""
+
+    topic: str
+
+
+Arrival = Delivery | PresenceHeard | ReceiptHeard | Unreadable | Foreign
+
+
+def read(topic: str, payload: bytes, *, kept: bool = False) -> Arrival:
+    """A message as an arrival; never raises."""
+    address = parse(topic)
+    reader = None if address is None else _READERS.get(address.leaf)
+    if address is None or reader is None:
+        return Foreign(topic)
+    found = reader(address.gateway, payload, kept)
+    return Unreadable(address.gateway, address.leaf, found) if isinstance(found, Undecodable) else found
+
+
+def _rows(lane: Lane) -> "_Reader":
+    def read_rows(gateway: str, payload: bytes, _kept: bool) -> Arrival | Undecodable:  # noqa: FBT001  # one shape for all readers
+        batch = ROW_BATCH.decode(payload)
+        if isinstance(batch, RowBatch):
+            header = salvage.Header(batch.lane, batch.epoch, batch.first)
+            return _delivery(gateway, lane, header, tuple(map(bytes, batch.rows)), payload)
+        saved = salvage.rows(payload, batch.reason)
+        return batch if saved is None else _delivery(gateway, lane, *saved, payload)
+
+    return read_rows
+
+
+def _readings(gateway: str, payload: bytes, _kept: bool) -> Arrival | Undecodable:  # noqa: FBT001  # one shape for all readers
+    batch = TELEMETRY_BATCH.decode(payload)
+    if isinstance(batch, TelemetryBatch):
+        try:
+            bodies = from_columns(batch.columns)
+        except ValueError as error:
+            batch = Undecodable(payload, str(error))
+        else:
+            header = salvage.Header(batch.lane, batch.epoch, batch.first)
+            return _delivery(gateway, Lane.TELEMETRY, header, bodies, payload)
+    saved = salvage.readings(payload, batch.reason)
+    return batch if saved is None else _delivery(gateway, Lane.TELEMETRY, *saved, payload)
+
+
+def _delivery(
+    gateway: str, lane: Lane, header: salvage.Header, bodies: tuple[Body, ...], payload: bytes
+) -> Arrival | Undecodable:
+    if header.lane != lane:
+        return Undecodable(payload, f"a batch of lane {header.lane} in the topic of {lane}")
+    if not 0 < len(header.epoch) <= EPOCH_CHARS_MAX:
+        return Undecodable(payload, f"the epoch must have 1 to {EPOCH_CHARS_MAX} characters")
+    if not bodies or header.first + len(bodies) > SEQ_MAX:
+        return Undecodable(payload, f"no rows, or sequence numbers beyond {SEQ_MAX}")
+    return Delivery(gateway, lane, header.epoch, header.first, bodies)
+
+
+def _presence(gateway: str, payload: bytes, kept: bool) -> Arrival | Undecodable:  # noqa: FBT001  # one shape for all readers
+    presence = PRESENCE.decode(payload)
+    if isinstance(presence, Undecodable):
+        return presence
+    if presence.gateway != gateway:
+        return Undecodable(payload, f"the presence of {presence.gateway!r:.80} in another's topic")
+    if presence.at.utc.tzinfo is None or not 0 < len(presence.epoch) <= EPOCH_CHARS_MAX:
+        return Undecodable(
+            payload, f"a time without offset, or an epoch not of 1 to {EPOCH_CHARS_MAX} characters"
+        )
+    return PresenceHeard(gateway, presence, kept)
+
+
+def _receipt(gateway: str, payload: bytes, _kept: bool) -> Arrival | Undecodable:  # noqa: FBT001  # one shape for all readers
+    receipt = RECEIPT.decode(payload)
+    return receipt if isinstance(receipt, Undecodable) else ReceiptHeard(gateway, receipt)
+
+
+_Reader = Callable[[str, bytes, bool], Arrival | Undecodable]
+_READERS: dict[Leaf, _Reader] = {
+    **{leaf: _rows(lane) for lane, leaf in LANE_LEAF.items() if lane is not Lane.TELEMETRY},
+    Leaf.LANE_TELEMETRY: _readings,
+    Leaf.STATE: _presence,
+    Leaf.RECEIPT: _receipt,
+}
+FILTER_LEAVES = tuple(_READERS)
+"""What the aggregator subscribes to."""
