@@ -10,6 +10,7 @@ from typing import Protocol
 
 from cardea.runtime.backoff import Backoff
 from cardea.runtime.clock import Clock, Entropy
+from cardea.runtime.topic_filter import is_topic
 
 
 class BusDown(Exception):
@@ -18,6 +19,26 @@ class BusDown(Exception):
 
 class BusRefused(BusDown):
     """The broker does not take this identity; trying again changes nothing until somebody acts."""
+
+
+class MessageTooLong(ValueError):
+    """The broker would end the connection over a message of this size; nothing was sent."""
+
+
+PACKET_BYTES_MAX = 1024 * 1024
+"""Bytes of one MQTT packet at the most, in both directions; our broker refuses longer ones."""
+
+
+_PACKET_OVERHEAD_BYTES = 16
+
+
+def check_sendable(topic: str, payload: bytes, packet_bytes_max: int = PACKET_BYTES_MAX) -> None:
+    """Raise ValueError for what is no topic, MessageTooLong for what a broker would hang up over."""
+    if not is_topic(topic):
+        raise ValueError(f"{topic!r} is no topic to publish to")
+    size = len(topic.encode()) + len(payload) + _PACKET_OVERHEAD_BYTES
+    if size > packet_bytes_max:
+        raise MessageTooLong(f"{topic}: {size} bytes, the broker takes {packet_bytes_max}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +72,8 @@ class Session(Protocol):
 
         Raises:
             BusDown: the connection ended before the PUBACK, or the broker answered with an error.
+            MessageTooLong: the broker takes no packet of this size.
+            ValueError: one cannot publish to ``topic``.
         """
         ...
 
