@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
+from typing import cast
 
 from cardea.contract.policy import Degrade, PortalPolicy
 from cardea.contract.reasons import Reason
 from cardea.contract.records import Mode, Outcome, Side
 from edge.decide.decision import Decision, Effect, RaiseAlert, ReleaseDoor, ShowMessage, Verdict
-from edge.decide.evidence import Evidence, Fresh, Missing, Stale
+from edge.decide.evidence import Evidence, Fresh, Item, Missing, Stale
 from edge.decide.gaps import good_enough_lately
 from edge.decide.rules import RULES, Rule, judge
 
@@ -19,12 +20,17 @@ def decide(
 
     The effects are what the decision asks for: hand them to the portal machine (``Decided``), which lets
     through what its own state allows. Of a terminal that has decided by itself the decision says what the
-    terminal did (``Reason.DECIDED_BY_TERMINAL``), then what would have been said here if that differs, and
-    asks for nothing but alerts. What comes from a device's history asks for nothing at all (SAFETY.md L12).
+    terminal did (``Reason.DECIDED_BY_TERMINAL``), then what the rules say of it, and asks for nothing but
+    alerts; only its refusal to let somebody out does not stand (L2). What comes from a device's history
+    opens nothing (L12).
     """
     verdict = judge(evidence, policy, rules)
-    if evidence.terminal is not None:
-        verdict = _by_terminal(evidence.terminal, verdict)
+    if _terminal_decided(evidence):
+        verdict = replace(
+            verdict,
+            outcome=evidence.terminal or verdict.outcome,
+            reasons=(Reason.DECIDED_BY_TERMINAL, *verdict.reasons),
+        )
     return Decision(
         outcome=verdict.outcome,
         reasons=verdict.reasons,
@@ -37,30 +43,22 @@ def decide(
 
 def input_age_s(evidence: Evidence) -> dict[str, float | None]:
     """The age of every item of evidence by its name, ms resolution; ``None`` where it is missing."""
-    return {name: age_s for name, age_s in _ages(evidence)}
+    named = ((field.name, cast("object", getattr(evidence, field.name))) for field in fields(evidence))
+    return {name: _age_s(item) for name, item in named if isinstance(item, (Fresh, Stale, Missing))}
 
 
-def _ages(evidence: Evidence) -> Iterator[tuple[str, float | None]]:
-    for field in fields(evidence):
-        match getattr(evidence, field.name):
-            case Fresh(_, age_s) | Stale(_, age_s):
-                yield field.name, round(age_s, 3)
-            case Missing():
-                yield field.name, None
-            case _:
-                pass
+def _age_s(item: Item[object]) -> float | None:
+    return None if isinstance(item, Missing) else round(item.age_s, 3)
 
 
-def _by_terminal(done: Outcome, verdict: Verdict) -> Verdict:
-    """What the terminal did, and how that compares."""
-    differs = done is not verdict.outcome or verdict.mode is not Mode.LIVE
-    own = verdict.reasons if differs else ()
-    return replace(verdict, outcome=done, reasons=(Reason.DECIDED_BY_TERMINAL, *own))
+def _terminal_decided(evidence: Evidence) -> bool:
+    stands = evidence.side is Side.INGRESS or evidence.terminal is Outcome.GRANT
+    return evidence.terminal is not None and stands
 
 
 def _effects(verdict: Verdict, evidence: Evidence, policy: PortalPolicy) -> Iterator[Effect]:
     yield from verdict.alerts
-    if evidence.backfilled or evidence.terminal is not None:
+    if evidence.backfilled or _terminal_decided(evidence):
         return
     if verdict.outcome is Outcome.GRANT:
         yield ReleaseDoor(evidence.side, policy.release_s)

@@ -90,8 +90,8 @@ def good_enough_lately(evidence: Evidence, policy: PortalPolicy) -> bool:
     """Whether ``cached_for`` admits this person.
 
     It does when the person's last grant with all evidence at hand (mode ``live``) is younger than
-    ``degrade_cached_h`` and, where screening is required, rested on a normal screening. Grants under a degrade
-    policy do not count, so that one good check can never be stretched from grant to grant.
+    ``degrade_cached_h`` and, where screening is required, rested on a normal screening. Grants under a
+    degrade policy do not count, so that one good check can never be stretched from grant to grant.
     """
     match evidence.last_granted:
         case Fresh(screening, age_s) | Stale(screening, age_s):
