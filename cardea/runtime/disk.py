@@ -4,6 +4,9 @@ WAL with ``synchronous=FULL``: a commit that returned is on the disk (SAFETY.md,
 """
 
 import asyncio
+import contextlib
+import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -39,11 +42,36 @@ class Database(Protocol):
         ...
 
 
+class Reserve(Protocol):
+    """Room on the disk that is set aside while there is plenty, and released when there is none."""
+
+    @property
+    def held(self) -> bool:
+        """Whether the room is set aside."""
+        ...
+
+    def hold(self) -> None:
+        """Set it aside, blocking; raises StoreFull unless the disk has at least as much again."""
+        ...
+
+    def release(self) -> None:
+        """Give it back to the disk, blocking."""
+        ...
+
+
 class Disk(Protocol):
     """A directory in which databases live."""
 
     def open(self, name: str, schema: str) -> Database:
-        """Open or make ``name``.sqlite; ``schema`` is run each time and must be idempotent."""
+        """Open or make ``name``.sqlite; ``schema`` is run each time and must be idempotent.
+
+        Raises:
+            StoreFailed: the file cannot be used.
+        """
+        ...
+
+    def reserve(self, name: str, size: int) -> Reserve:
+        """The reserve called ``name``, of ``size`` bytes; held if the process before this one left it held."""
         ...
 
 
@@ -57,6 +85,43 @@ class SystemDisk:
         """Open or make the file."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return SqliteDatabase(self._directory / f"{name}.sqlite", schema)
+
+    def reserve(self, name: str, size: int) -> Reserve:
+        """A file of ``size`` bytes beside the databases."""
+        return FileReserve(self._directory / f"{name}.reserve", size)
+
+
+class FileReserve:
+    """A file that only takes up room."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path = path
+        self._size = size
+
+    @property
+    def held(self) -> bool:
+        """Whether the file is there and whole."""
+        try:
+            return self._path.stat().st_size >= self._size
+        except OSError:
+            return False
+
+    def hold(self) -> None:
+        """Have the file system allocate the file's blocks."""
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if shutil.disk_usage(self._path.parent).free < 2 * self._size:
+                raise StoreFull(f"{self._path}: less than {2 * self._size} bytes free")
+            with self._path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, self._size)
+        except OSError as error:
+            self.release()
+            raise StoreFull(f"{self._path}: {error.strerror}") from error
+
+    def release(self) -> None:
+        """Delete the file."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
 
 class SqliteDatabase:
@@ -113,4 +178,7 @@ def _connect(path: Path, schema: str) -> sqlite3.Connection:
 
 def _roll_back(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:
-        connection.execute("ROLLBACK")
+        try:
+            connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise StoreFailed(str(error)) from error
