@@ -1,0 +1,1 @@
+"""The HTTP API under ``/api/v1``. Every answer is limited to what the login may see."""

@@ -76,7 +76,8 @@ def test_every_driver_family_stands_in_the_contracts() -> None:
         path.name for path in (ROOT / "drivers").iterdir() if path.is_dir() and (path / "__init__.py").exists()
     }
     text = (ROOT / "pyproject.toml").read_text()
-    for family in families - {"links", "sim"}:
+    shared = {"links", "sim", "scanner"}
+    for family in families - shared:
         assert f'"drivers.{family}.*"' in text, f"name drivers.{family} in the independence contract"
         assert text.count(f'"drivers.{family}"') == 2, f"name drivers.{family} in both sim contracts"
 

@@ -1,0 +1,138 @@
+"""The life of ``cardea up``: make the folder complete, start the processes in order, stop them in order."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+import tomllib
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cardea.cli.errors import CommandError
+from cardea.cli.tower.children import Child, Running
+from cardea.cli.tower.layout import Layout, is_free, write_configs
+from cardea.cli.tower.merge import MergedLog
+from cardea.cli.tower.provision import provision
+from cardea.runtime.clock import SystemClock, SystemEntropy
+
+STOP_ORDER = ("gateway", "sim", "cloud", "broker")
+"""The gateway first, so that it can still say goodbye; the broker last."""
+
+
+async def run_tower(folder: Path, console_port: int | None) -> int:
+    """Run the tower in ``folder`` until SIGINT or SIGTERM; returns the exit status.
+
+    Raises:
+        CommandError: the folder cannot be used, or a port that must be free is taken.
+    """
+    layout = Layout(folder)
+    clock, entropy = SystemClock(), SystemEntropy()
+    say = MergedLog(sys.stderr)
+    with _alone(layout.folder):
+        write_configs(layout, console_port)
+        provision(layout, clock, entropy)
+        port = _console_port(layout)
+        if not is_free(port):
+            raise CommandError(
+                f"port {port} is taken; free it, or change [console] port in {layout.config('cloud')}"
+            )
+        asked = _asked_to_stop()
+        await _import_people(layout, say)
+        running = {child.name: Running(child, clock, entropy, say) for child in _children(layout)}
+        try:
+            for child in running.values():
+                if not asked.is_set():
+                    await _first(child.start(), asked)
+            if not asked.is_set():
+                _greet(layout, port)
+                await asked.wait()
+        finally:
+            say("tower", "stopping")
+            for name in STOP_ORDER:
+                await running[name].stop()
+            say("tower", "stopped")
+    return 0
+
+
+def _children(layout: Layout) -> tuple[Child, ...]:
+    def child(name: str, *command: str) -> Child:
+        return Child(name, (*command, "--config", str(layout.config(name))))
+
+    return (
+        child("broker", "broker", "run"),
+        child("sim", "sim", "run"),
+        child("cloud", "cloud", "run"),
+        child("gateway", "edge", "run"),
+    )
+
+
+async def _import_people(layout: Layout, say: MergedLog) -> None:
+    """The people of the simulated world become those of the gateway's vault."""
+    people = await _output("sim", "people", "--config", str(layout.config("sim")))
+    file = layout.folder / "sim" / "people.csv"
+    if file.exists() and file.read_bytes() == people:
+        return
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as target:
+        target.write(people)
+    config = str(layout.config("gateway"))
+    told = await _output("edge", "import-people", str(file), "--config", config)
+    say("tower", told.decode(errors="replace").strip())
+
+
+async def _output(*arguments: str) -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cardea.cli.main", *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    if process.returncode != 0:
+        raise CommandError(f"cardea {' '.join(arguments[:2])} failed; its message stands above", 1)
+    return output
+
+
+async def _first(start: Coroutine[None, None, None], asked: asyncio.Event) -> None:
+    """Wait for a child to be ready, but not longer than until somebody wants to stop."""
+    begun = asyncio.create_task(start)
+    stop = asyncio.create_task(asked.wait())
+    await asyncio.wait((begun, stop), return_when=asyncio.FIRST_COMPLETED)
+    for task in (begun, stop):
+        task.cancel()
+    await asyncio.gather(begun, stop, return_exceptions=True)
+
+
+def _asked_to_stop() -> asyncio.Event:
+    asked = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    return asked
+
+
+def _console_port(layout: Layout) -> int:
+    try:
+        settings = tomllib.loads(layout.config("cloud").read_text("utf-8"))
+        return int(settings["console"]["port"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{layout.config('cloud')}: [console] port cannot be read: {error}") from error
+
+
+def _greet(layout: Layout, port: int) -> None:
+    login = f"login admin, password in {layout.admin_password}" if layout.admin_password.exists() else ""
+    print(f"\n  Cardea is up: http://127.0.0.1:{port}   {login}\n  Ctrl-C stops it.\n", flush=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """Hold the folder's lock, so that two towers do not run in one folder."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise CommandError(f"cannot use {error.filename}: {error.strerror}; choose another folder") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError(f"a tower is running in {folder} already; stop it first") from None
+        yield

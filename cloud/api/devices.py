@@ -1,0 +1,21 @@
+"""Devices and the newest of what they report."""
+
+from fastapi import APIRouter
+
+from cloud.api.dependencies import Caller, FromLedger
+from cloud.ledger import reads
+from cloud.ledger.views import DeviceRow, LatestRow
+
+router = APIRouter(tags=["devices"])
+
+
+@router.get("/devices")
+async def devices(account: Caller, ledger: FromLedger, site: str | None = None) -> tuple[DeviceRow, ...]:
+    """The device matrix; believe a row only while its gateway is not silent."""
+    return await ledger.read(reads.devices, account.scope, site)
+
+
+@router.get("/latest")
+async def latest(account: Caller, ledger: FromLedger, gateway: str | None = None) -> tuple[LatestRow, ...]:
+    """The newest reading of every telemetry series."""
+    return await ledger.read(reads.latest, account.scope, gateway)

@@ -1,0 +1,57 @@
+"""What stands around every page: navigation, language, who is logged in, and the watch over the session."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from nicegui import ui
+
+from cardea.runtime.i18n import OWN_NAME, Language, msg
+from cloud.console.reader import Reader
+from cloud.console.style import CSS
+
+PAGES = {"/": msg("Overview"), "/devices": msg("Devices"), "/alerts": msg("Alerts")}
+SESSION_CHECK_S = 15.0
+_LOG_OUT = "fetch('/logout', {method: 'POST'}).then(() => { location.href = '/login' })"
+
+
+@contextmanager
+def frame(reader: Reader, here: str) -> Generator[None]:
+    """The page ``here`` goes inside."""
+    say = reader.say
+    ui.add_css(CSS)
+    with ui.header().classes("cardea-header items-center gap-4 q-py-xs"):
+        ui.label("Cardea").classes("cardea-brand")
+        with ui.row().classes("cardea-nav gap-1"):
+            for path, title in PAGES.items():
+                ui.link(say.text(title), path).classes("here" if path == here else "")
+        ui.space()
+        ui.label(reader.house.zone.tzname(reader.now()) or "").classes("text-caption").tooltip(
+            say.text("Times are of this time zone")
+        )
+        _language(reader)
+        ui.label(reader.account.login).classes("text-caption")
+        ui.button(icon="logout", on_click=lambda: ui.run_javascript(_LOG_OUT)).props(
+            f'flat round dense color=white aria-label="{say.text("Log out")}"'
+        ).tooltip(say.text("Log out"))
+    ui.timer(SESSION_CHECK_S, lambda: _watch_session(reader))
+    with ui.column().classes("w-full gap-4"):
+        yield
+
+
+def _language(reader: Reader) -> None:
+    async def choose(language: Language) -> None:
+        await reader.house.sessions.set_language(reader.account, language.value)
+        ui.navigate.reload()
+
+    with (
+        ui.button(icon="translate").props("flat round dense color=white aria-label=Language/语言"),
+        ui.menu(),
+    ):
+        for language, name in OWN_NAME.items():
+            ui.menu_item(name, on_click=lambda chosen=language: choose(chosen))
+
+
+async def _watch_session(reader: Reader) -> None:
+    """A page that stays open does not outlive its session."""
+    if await reader.house.sessions.find(reader.token) is None:
+        ui.navigate.to("/login")

@@ -1,0 +1,177 @@
+"""The overview: today's figures, the live entry feed, and what needs attention."""
+
+import asyncio
+from typing import Any
+
+from nicegui import ui
+
+from cardea.contract.records import DeviceState, Outcome, Side
+from cardea.runtime.i18n import msg
+from cardea.runtime.phrases import phrase
+from cloud.console.live import Live
+from cloud.console.reader import Reader
+from cloud.console.style import OUTCOMES, SEVERITIES
+from cloud.ledger import reads
+from cloud.ledger.views import AlertQuery, AlertRow, AlertView, CountQuery, Entry, EntryQuery
+
+FEED_ROWS = 40
+ATTENTION_ROWS = 8
+_OUTCOME_CELL = """<q-td :props="props"><q-chip dense square :color="props.row.colour" text-color="white"
+ :icon="props.row.icon" :label="props.row.outcome" /></q-td>"""
+_TEMPERATURE_CELL = """<q-td :props="props"><span :class="props.row.hot ? 'text-red-9 text-weight-bold' : ''">
+{{ props.row.temperature }}</span></q-td>"""
+
+
+class Overview:
+    """The page's live parts, filled again whenever the ledger has something new."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._say = reader.say
+        self._figures: dict[str, ui.label] = {}
+        self._portal: str | None = None
+        self._outcome: Outcome | None = None
+        self._paused = False
+
+    async def build(self) -> None:
+        """Lay the page out and fill it."""
+        say = self._say
+        with ui.row().classes("w-full gap-4"):
+            for key, title in _TILES.items():
+                with ui.card().classes("cardea-tile gap-0"):
+                    ui.label(say.text(title)).classes("cardea-quiet text-caption")
+                    self._figures[key] = ui.label("–").classes("cardea-figure").mark(key)
+        with ui.row().classes("w-full gap-4 items-start no-wrap"):
+            with ui.card().classes("col-grow").style("min-width: 0"):
+                await self._build_feed()
+            with ui.card().style("width: 24rem; flex: none"):
+                ui.label(say.text("Needs attention")).classes("text-subtitle1 text-weight-medium")
+                self._attention = ui.column().classes("w-full gap-1")
+        await self.refresh()
+        Live(self._reader.house.aggregator.feed, self.refresh)
+
+    async def _build_feed(self) -> None:
+        say = self._say
+        portals = await self._reader.read(reads.portals)
+        with ui.row().classes("w-full items-center gap-4"):
+            ui.label(say.text("Entries, live")).classes("text-subtitle1 text-weight-medium")
+            self._held = ui.chip(say.text("Held while you read"), icon="pause", color="amber-8").props(
+                "dense"
+            )
+            ui.space()
+            ui.select(
+                {None: say.text("All portals"), **{p.portal: p.name for p in portals}},
+                value=None,
+                on_change=lambda event: self._filter(portal=event.value, outcome=self._outcome),
+            ).props("dense outlined").classes("w-44")
+            ui.select(
+                {None: say.text("All outcomes"), **{o: say.text(phrase(o)) for o in Outcome}},
+                value=None,
+                on_change=lambda event: self._filter(portal=self._portal, outcome=event.value),
+            ).props("dense outlined").classes("w-44")
+        self._held.set_visibility(False)
+        columns = [
+            {"name": name, "label": say.text(title), "field": name, "align": "left"}
+            for name, title in _COLUMNS.items()
+        ]
+        table = (
+            ui.table(columns=columns, rows=[], row_key="id").classes("w-full cardea-feed").props("dense flat")
+        )
+        table.add_slot("body-cell-outcome", _OUTCOME_CELL)
+        table.add_slot("body-cell-temperature", _TEMPERATURE_CELL)
+        table.props["no-data-label"] = say.text("Nobody has come yet")
+        table.on("mouseenter", self._hold)
+        table.on("mouseleave", self._go_on)
+        self._feed = table
+
+    async def refresh(self) -> None:
+        """Read everything anew and show it."""
+        read = self._reader.read
+        today = CountQuery(since=self._reader.today(), side=Side.INGRESS)
+        feed = EntryQuery(portal=self._portal, outcome=self._outcome, limit=FEED_ROWS)
+        attention = AlertQuery(view=AlertView.ATTENTION, limit=ATTENTION_ROWS)
+        counts, entries, alerts, devices = await asyncio.gather(
+            read(reads.outcome_counts, today),
+            read(reads.entries, feed),
+            read(reads.alerts, attention),
+            read(reads.devices),
+        )
+        for outcome in Outcome:
+            total = sum(row.count for row in counts if row.outcome is outcome)
+            self._figures[outcome.value].set_text(self._say.number(total))
+        online = sum(row.state is DeviceState.ONLINE and not row.gateway_silent for row in devices)
+        self._figures["devices"].set_text(f"{self._say.number(online)} / {self._say.number(len(devices))}")
+        self._show_attention(alerts.items)
+        if not self._paused:
+            self._feed.update_rows([self._row(entry) for entry in entries.items], clear_selection=False)
+
+    async def _filter(self, portal: str | None, outcome: Outcome | None) -> None:
+        self._portal, self._outcome = portal, outcome
+        await self.refresh()
+
+    def _hold(self) -> None:
+        self._paused = True
+        self._held.set_visibility(True)
+
+    async def _go_on(self) -> None:
+        self._paused = False
+        self._held.set_visibility(False)
+        await self.refresh()
+
+    def _row(self, entry: Entry) -> dict[str, Any]:
+        say, look = self._say, OUTCOMES[entry.outcome]
+        temperature = "" if entry.surface_temp_c is None else say.temperature_c(entry.surface_temp_c)
+        return {
+            "id": f"{entry.gateway}/{entry.id}",
+            "time": say.time_of_day(entry.at, self._reader.house.zone),
+            "portal": entry.portal_name,
+            "outcome": say.text(phrase(entry.outcome)),
+            "colour": look.colour,
+            "icon": look.icon,
+            "reason": say.text(phrase(entry.reasons[0])) if entry.reasons else "",
+            "temperature": temperature,
+            "hot": entry.screening.value in {"elevated", "retest"},
+            "credential": "" if entry.credential is None else say.text(phrase(entry.credential)),
+            "person": "" if entry.subject is None else entry.subject.value[:8],
+            "passed": "✓" if entry.passed_at else "",
+        }
+
+    def _show_attention(self, alerts: tuple[AlertRow, ...]) -> None:
+        self._attention.clear()
+        with self._attention:
+            if not alerts:
+                ui.label(self._say.text("Nothing. All quiet.")).classes("cardea-quiet")
+            for alert in alerts:
+                look = SEVERITIES[alert.severity]
+                with ui.row().classes("w-full items-center no-wrap gap-2"):
+                    ui.icon(look.icon, color=look.colour, size="sm").tooltip(
+                        self._say.text(phrase(alert.severity))
+                    )
+                    with ui.column().classes("gap-0 col-grow"):
+                        ui.label(self._say.text(phrase(alert.alert))).classes("text-body2")
+                        where = alert.portal_name or alert.device or alert.gateway
+                        ui.label(f"{where} · {self._reader.ago(alert.last_at)}").classes(
+                            "cardea-quiet text-caption"
+                        )
+                    if alert.count > 1:
+                        ui.badge(f"×{alert.count}", color="blue-grey-6")
+            ui.link(self._say.text("All alerts"), "/alerts").classes("text-caption")
+
+
+_TILES = {
+    Outcome.GRANT.value: msg("Entered today"),
+    Outcome.DENY.value: msg("Denied today"),
+    Outcome.REFER.value: msg("Sent to staff today"),
+    Outcome.RETEST.value: msg("Measured again today"),
+    "devices": msg("Devices online"),
+}
+_COLUMNS = {
+    "time": msg("Time"),
+    "portal": msg("Portal"),
+    "outcome": msg("Outcome"),
+    "reason": msg("Reason"),
+    "temperature": msg("Temperature"),
+    "credential": msg("Credential"),
+    "person": msg("Person (pseudonym)"),
+    "passed": msg("Went through"),
+}

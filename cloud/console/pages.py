@@ -1,0 +1,59 @@
+"""The console's pages, and how they are hung into the API's application."""
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol, cast
+
+from fastapi import FastAPI, Request
+
+from cardea.runtime.i18n import negotiate, translator
+from cloud.access.account import Account
+from cloud.access.cookie import token_of
+from cloud.console import login
+from cloud.console.frame import frame
+from cloud.console.reader import House, Reader
+
+
+class Page(Protocol):
+    """Something that can lay itself out."""
+
+    async def build(self) -> None:
+        """Lay the page out and fill it."""
+        ...
+
+
+def mount(app: FastAPI, house: House, storage: Path) -> None:
+    """Add the login page and the console to ``app``. ``storage`` is where NiceGUI may write."""
+    os.environ["NICEGUI_STORAGE_PATH"] = str(storage)  # read when nicegui is first imported
+    from nicegui import ui
+
+    from cloud.console.alerts import Alerts
+    from cloud.console.devices import Devices
+    from cloud.console.overview import Overview
+
+    app.include_router(login.router)
+    makers: dict[str, Callable[[Reader], Page]] = {"/": Overview, "/devices": Devices, "/alerts": Alerts}
+    for path, make in makers.items():
+        ui.page(path, title="Cardea")(_builder(house, path, make))
+    ui.run_with(
+        app, mount_path="/", title="Cardea", show_welcome_message=False, binding_refresh_interval=None
+    )
+
+
+def _builder(house: House, path: str, make: Callable[[Reader], Page]) -> Callable[[Request], Awaitable[None]]:
+    async def page(request: Request) -> None:
+        reader = _reader(house, request)
+        with frame(reader, path):
+            await make(reader).build()
+
+    return page
+
+
+def _reader(house: House, request: Request) -> Reader:
+    account = cast("Account", request.state.account)  # the guard lets nobody else through
+    accepted = request.headers.get("accept-language", "").split(",")
+    language = negotiate(
+        [account.language] if account.language else [part.split(";")[0] for part in accepted]
+    )
+    return Reader(house, account, token_of(request), translator(language))

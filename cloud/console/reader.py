@@ -1,0 +1,62 @@
+"""Who looks at a page: their account, language and time zone, and where the page gets its data."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from cardea.runtime.clock import Clock
+from cardea.runtime.i18n import Translator
+from cloud.access.account import Account
+from cloud.access.sessions import Sessions
+from cloud.aggregator import Aggregator
+from cloud.ledger import Ledger
+from cloud.ledger.scope import Scope
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all pages share."""
+
+    ledger: Ledger
+    aggregator: Aggregator
+    sessions: Sessions
+    clock: Clock
+    zone: dt.tzinfo
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One open page's reader."""
+
+    house: House
+    account: Account
+    token: str
+    say: Translator
+
+    async def read(
+        self,
+        query: Callable[Concatenate[Connection, Scope, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """One of ``cloud.ledger.reads``, limited to what this reader may see."""
+        return await self.house.ledger.read(query, self.account.scope, *args, **kwargs)
+
+    def now(self) -> dt.datetime:
+        """This moment, UTC."""
+        return self.house.clock.now().utc
+
+    def today(self) -> dt.datetime:
+        """The midnight at which this day began in the house's time zone."""
+        local = self.now().astimezone(self.house.zone)
+        return local.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def ago(self, at: dt.datetime) -> str:
+        """How long ago something was, as people say it."""
+        return self.say.duration(max(0.0, (self.now() - at).total_seconds()))
