@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from cardea.contract.orders import StatusColour
 from cardea.contract.reasons import RefusalReason
 from cardea.contract.records import CredentialKind, Side
 from cardea.contract.time import Instant
@@ -72,6 +73,8 @@ class CredentialPresented(Observed):
     """The terminal has already decided: opened (True) or refused (False)."""
     mask: bool | None = None
     """Whether the terminal saw a mask; ``None`` when it does not say."""
+    colour: StatusColour | None = None
+    """The health status that the terminal itself was told of the person, where it asks for one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
