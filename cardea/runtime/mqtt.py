@@ -175,6 +175,17 @@ class MqttSession:
             raise BusDown(*self._inbox.ended.args)
 
 
+class _ClosingSocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails; paho would leave that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001  # the signature of ssl
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def tls_context(broker: Broker) -> ssl.SSLContext:
     """TLS 1.2 or later, the broker's certificate and name verified, our own certificate shown. Blocks.
 
@@ -186,6 +197,7 @@ def tls_context(broker: Broker) -> ssl.SSLContext:
             raise BusRefused(f"{path}: no such file; certificates come from the operator of the broker")
     try:
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=broker.ca_file)
+        context.sslsocket_class = _ClosingSocket
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(broker.cert_file, broker.key_file)
     except OSError as error:

@@ -144,7 +144,6 @@ class CertificateAuthority:
         self, subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, days: int
     ) -> x509.CertificateBuilder:
         now = self._now()
-        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -154,7 +153,7 @@ class CertificateAuthority:
             .not_valid_before(now - dt.timedelta(days=CLOCKS_APART_DAYS))
             .not_valid_after(now + dt.timedelta(days=days))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .add_extension(authority, critical=False)
+            .add_extension(self._authority_key_identifier(), critical=False)
         )
 
     def _fits(
@@ -200,6 +199,8 @@ class CertificateAuthority:
             .issuer_name(self._certificate.subject)
             .last_update(now - dt.timedelta(days=CLOCKS_APART_DAYS))
             .next_update(now + dt.timedelta(days=AUTHORITY_DAYS))
+            .add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
+            .add_extension(self._authority_key_identifier(), critical=False)
         )
         for entry in revoked:
             builder = builder.add_revoked_certificate(entry)
@@ -217,6 +218,9 @@ class CertificateAuthority:
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise FileUnusable(f"{path}: is no key on an elliptic curve")
         return key
+
+    def _authority_key_identifier(self) -> x509.AuthorityKeyIdentifier:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
 
     def _now(self) -> dt.datetime:
         return self._clock.now().utc.replace(microsecond=0)
