@@ -1,11 +1,12 @@
 """cloud.toml: whose buildings the aggregator serves, and where broker, ledger and console are."""
 
+import zoneinfo
 from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from cardea.runtime.config import ConfigInvalid, Problem, RelativePath, Settings, load
 
@@ -15,6 +16,14 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 GATEWAYS_MAX = 10_000
 PORTALS_MAX = 256
+
+
+def _known_zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be a time zone of the IANA database such as 'Asia/Shanghai'") from None
+    return name
 
 
 class OrganisationKind(StrEnum):
@@ -78,6 +87,16 @@ class Console(Settings):
 
     bind: str = Field(default="127.0.0.1", min_length=1, max_length=253, description="Address to listen on")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 lets the system choose")
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        default="UTC", description="IANA time zone in which people see times and days begin"
+    )
+    hosts: tuple[str, ...] = Field(
+        default=(), max_length=16, description="Further names under which browsers reach the console"
+    )
+    admin_password_file: RelativePath | None = Field(
+        default=None,
+        description="Where to keep the first administrator's password, mode 0600; only for demos",
+    )
 
 
 class Clones(Settings):

@@ -1,5 +1,6 @@
 """A message from the bus, taken apart as far as that goes without knowing what is stored already."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,8 @@ from cardea.contract.records import Reading
 from cardea.contract.topics import LANE_LEAF, Leaf, parse
 from cloud.ingest import salvage
 
-EPOCH_CHARS_MAX = 64
+_EPOCH = re.compile(r"[0-9A-Za-z._-]{1,64}")
+_EPOCH_ADVICE = "the epoch must be 1 to 64 letters, digits, dots, dashes or underscores"
 SEQ_MAX = 2**53
 """Beyond it JSON numbers are not exact in every tool, and no gateway gets there."""
 
@@ -113,8 +115,8 @@ def _delivery(
 ) -> Arrival | Undecodable:
     if header.lane != lane:
         return Undecodable(payload, f"a batch of lane {header.lane} in the topic of {lane}")
-    if not 0 < len(header.epoch) <= EPOCH_CHARS_MAX:
-        return Undecodable(payload, f"the epoch must have 1 to {EPOCH_CHARS_MAX} characters")
+    if _EPOCH.fullmatch(header.epoch) is None:
+        return Undecodable(payload, _EPOCH_ADVICE)
     if not bodies or header.first + len(bodies) > SEQ_MAX:
         return Undecodable(payload, f"no rows, or sequence numbers beyond {SEQ_MAX}")
     return Delivery(gateway, lane, header.epoch, header.first, bodies)
@@ -126,10 +128,14 @@ def _presence(gateway: str, payload: bytes, kept: bool) -> Arrival | Undecodable
         return presence
     if presence.gateway != gateway:
         return Undecodable(payload, f"the presence of {presence.gateway!r:.80} in another's topic")
-    if presence.at.utc.tzinfo is None or not 0 < len(presence.epoch) <= EPOCH_CHARS_MAX:
-        return Undecodable(
-            payload, f"a time without offset, or an epoch not of 1 to {EPOCH_CHARS_MAX} characters"
-        )
+    if _EPOCH.fullmatch(presence.epoch) is None:
+        return Undecodable(payload, _EPOCH_ADVICE)
+    if (
+        presence.at.utc.tzinfo is None
+        or presence.policy_version > SEQ_MAX
+        or not presence.version.isprintable()
+    ):
+        return Undecodable(payload, "a time without offset, or a version that is none")
     return PresenceHeard(gateway, presence, kept)
 
 

@@ -46,7 +46,7 @@ _JSON = json.JSONDecoder()
 
 
 def rows(payload: bytes, reason: str) -> tuple[Header, tuple[bytes | Undecodable, ...]] | None:
-    """The readable rows at the front of a row batch, and the poison behind; ``None``: no header or no rows."""
+    """The readable rows at the front of a row batch, and the poison behind; ``None``: no header, no rows."""
     head = _HEAD.match(payload)
     if head is None:
         return None

@@ -170,7 +170,7 @@ def entries(connection: Connection, scope: Scope, query: EntryQuery) -> Page[Ent
         _before(d.c.at, d.c.n, query.before),
     )
     listed = _entry_select(scope).where(*_given(*conditions)).order_by(d.c.at.desc(), d.c.n.desc())
-    return _page(connection, listed, query.limit, _entry, lambda e: (e.at, e.n))
+    return _page(connection, listed, query.limit, _entry, _by_time)
 
 
 def entry(connection: Connection, scope: Scope, gateway: str, entry_id: str) -> Entry | None:
@@ -199,7 +199,7 @@ def passages(connection: Connection, scope: Scope, query: PassageQuery) -> Page[
         .where(*_given(p.c.gateway.in_(scope.gateway_ids()), *conditions))
         .order_by(p.c.at.desc(), p.c.n.desc())
     )
-    return _page(connection, listed, query.limit, _passage, lambda e: (e.at, e.n))
+    return _page(connection, listed, query.limit, _passage, _by_time)
 
 
 def outcome_counts(connection: Connection, scope: Scope, query: CountQuery) -> tuple[OutcomeCount, ...]:
@@ -232,7 +232,7 @@ def reason_counts(connection: Connection, scope: Scope, query: CountQuery) -> tu
     counted = (
         select(d.c.outcome, d.c.reason, func.count().label("counted"))
         .select_from(_with_place(d))
-        .where(*_counted(scope, query))
+        .where(*_counted(scope, query), d.c.reason != "")
         .group_by(d.c.outcome, d.c.reason)
         .order_by(func.count().desc(), d.c.outcome, d.c.reason)
     )
@@ -299,7 +299,7 @@ def alerts(connection: Connection, scope: Scope, query: AlertQuery) -> Page[Aler
         _before(a.c.last_at, a.c.id, query.before),
     )
     listed = _alert_select(scope).where(*_given(*conditions)).order_by(a.c.last_at.desc(), a.c.id.desc())
-    return _page(connection, listed, query.limit, _alert, lambda e: (e.last_at, e.id))
+    return _page(connection, listed, query.limit, _alert, lambda r: (r.last_at, r.id))
 
 
 def alert(connection: Connection, scope: Scope, alert_id: int) -> AlertRow | None:
@@ -422,15 +422,19 @@ def _page(
     query: Select[Any],
     limit: int,
     read: Callable[[Row[Any]], T],
-    place: Callable[[T], tuple[dt.datetime, int]],
+    place: Callable[[Row[Any]], tuple[dt.datetime, int]],
 ) -> Page[T]:
     wanted = max(1, min(limit, PAGE_MAX))
-    found = [read(row) for row in connection.execute(query.limit(wanted + 1))]
-    items = tuple(found[:wanted])
+    found = connection.execute(query.limit(wanted + 1)).all()
+    items = tuple(read(row) for row in found[:wanted])
     if len(found) <= wanted:
         return Page(items)
-    at, n = place(items[-1])
+    at, n = place(found[wanted - 1])
     return Page(items, str(Cursor((at - _EPOCH) // dt.timedelta(microseconds=1), n)))
+
+
+def _by_time(row: Row[Any]) -> tuple[dt.datetime, int]:
+    return row.at, row.n
 
 
 def _entry_select(scope: Scope) -> Select[Any]:
@@ -452,7 +456,6 @@ def _entry_select(scope: Scope) -> Select[Any]:
 
 def _entry(r: Row[Any]) -> Entry:
     return Entry(
-        n=r.n,
         id=r.id,
         site=r.site,
         site_name=r.site_name,
@@ -491,7 +494,6 @@ def _maybe(kind: Callable[[str], T], value: str | None) -> T | None:
 
 def _passage(r: Row[Any]) -> Passage:
     return Passage(
-        n=r.n,
         id=r.id,
         site=r.site,
         gateway=r.gateway,

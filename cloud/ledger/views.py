@@ -135,7 +135,6 @@ class EntryQuery:
 class Entry:
     """One decided approach, and when somebody was then seen to go through."""
 
-    n: int
     id: str
     site: str
     site_name: str
@@ -180,7 +179,6 @@ class PassageQuery:
 class Passage:
     """Somebody went through; ``decision`` is the id of the entry it belongs to, if any."""
 
-    n: int
     id: str
     site: str
     gateway: str

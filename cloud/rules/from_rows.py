@@ -49,7 +49,7 @@ def said_by_the_edge(row: Row, body: Alert) -> Finding:
 
 
 def elevated(row: Row, body: DecisionRecord) -> Finding | None:
-    """Somebody was screened as elevated. One issue per person and portal; a stranger's is one per approach."""
+    """Somebody was screened as elevated. One issue per person and portal; strangers have one each."""
     if Reason.SCREENING_ELEVATED not in body.reasons:
         return None
     whom = body.id if body.subject is None else body.subject.value

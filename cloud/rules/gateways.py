@@ -10,7 +10,7 @@ CLONE = "rule:clone"
 
 
 def gateway_silent(gateway: str, at: dt.datetime, silent_s: float, silent_s_max: float) -> Finding:
-    """Silent for longer than allowed, or heard again. A gateway that has taken its leave is silent at once."""
+    """Silent for longer than allowed, or heard again. One that took its leave is silent at once."""
     issue = fingerprint(AlertKind.GATEWAY_SILENT, gateway)
     if silent_s < silent_s_max:
         return Clear(gateway=gateway, fingerprint=issue, at=at, who=SILENCE, evidence="heard again")
