@@ -71,7 +71,7 @@ class Disk(Protocol):
         ...
 
     def reserve(self, name: str, size: int) -> Reserve:
-        """The reserve called ``name``, of ``size`` bytes; held if the process before this one left it held."""
+        """The reserve called ``name``, of ``size`` bytes; held if the process before left it so."""
         ...
 
 

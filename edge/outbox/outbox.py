@@ -166,12 +166,17 @@ class Outbox:
 
         return await self._database.run(read)
 
+    def recognises(self, ack: Ack) -> bool:
+        """Whether ``ack`` speaks of this epoch, and of ranges that can be."""
+        possible = all(1 <= first <= last <= SEQ_MAX for first, last in ack.ranges)
+        return possible and ack.epoch == self.epoch
+
     async def forget(self, ack: Ack) -> int:
         """Delete exactly the rows that ``ack`` names (SAFETY.md R3); returns how many there were.
 
         An acknowledgement of another epoch, or of impossible ranges, is counted and changes nothing.
         """
-        if ack.epoch != self.epoch or any(not 1 <= first <= last <= SEQ_MAX for first, last in ack.ranges):
+        if not self.recognises(ack):
             self.foreign_acks += 1
             return 0
         spans = ranges.merge(ack.ranges)
