@@ -24,7 +24,7 @@ from drivers.links.spans import Span, spans
 from drivers.links.turns import TooManyWait, Turns, Urgency
 
 UP_S_MAX = 2.0
-"""How long a poll waits for a link that is being connected; commands do not wait."""
+"""How long a session that starts waits for its link; requests do not wait."""
 MISSES_MAX = 15
 """After so many requests in a row that nobody answered, the link itself is taken for broken."""
 SETTLE_S = 0.03
@@ -112,6 +112,14 @@ class ModbusLink:
             self._client = self._lost = None
             client.close()
 
+    async def ready(self) -> None:
+        """Until the link is connected; DeviceLost when that takes longer than ``UP_S_MAX``."""
+        try:
+            async with asyncio.timeout(UP_S_MAX):
+                await self._up.wait()
+        except TimeoutError:
+            raise DeviceLost(f"link {self.name}: not connected") from None
+
     async def read_bits(self, unit: int, table: BitTable, addresses: Iterable[int]) -> dict[int, bool]:
         """The asked bits of ``table`` by address (FC01, FC02), one request for each stretch."""
         found: dict[int, bool] = {}
@@ -153,7 +161,9 @@ class ModbusLink:
         return {key: value for key, value in reply.information.items() if isinstance(value, bytes)}
 
     async def _ask(self, unit: int, what: str, urgency: Urgency, request: Request) -> ModbusPDU:
-        client = await self._standing(urgency)
+        client = self._client
+        if client is None:
+            raise DeviceLost(f"link {self.name}: not connected")
         try:
             async with self._turns.turn(urgency):
                 await self._quiet()
@@ -165,17 +175,6 @@ class ModbusLink:
         if (why := _NOT_THERE.get(reply.exception_code)) is not None:
             raise DeviceMisconfigured(f"unit {unit}: {what}: {why}")
         raise DeviceLost(f"unit {unit}: {what}: answers with exception {reply.exception_code}")
-
-    async def _standing(self, urgency: Urgency) -> ModbusBaseClient:
-        if self._client is None and urgency is Urgency.POLL:
-            try:
-                async with asyncio.timeout(UP_S_MAX):
-                    await self._up.wait()
-            except TimeoutError:
-                pass
-        if self._client is None:
-            raise DeviceLost(f"link {self.name}: not connected")
-        return self._client
 
     async def _quiet(self) -> None:
         """The silence that separates frames on a serial line."""
@@ -191,6 +190,7 @@ class ModbusLink:
             raise DeviceLost(f"unit {unit}: {what}: no answer") from error
         self._misses = 0
         self._unsettled = False
+        _honour_cancellation()
         return reply
 
     def _missed(self) -> None:
@@ -237,6 +237,13 @@ def rtu_client(settings: ModbusRtuSettings) -> MakeClient:
 def frame_gap_s(baud: int) -> float:
     """Silence between RTU frames: 3.5 characters, 1.75 ms above 19200 Bd (Serial Line V1.02, 2.5.1.1)."""
     return 0.00175 if baud > 19200 else 3.5 * _CHARACTER_BITS / baud
+
+
+def _honour_cancellation() -> None:
+    """Python 3.11's ``wait_for``, inside pymodbus, swallows a cancellation that meets the answer."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _named(table: BitTable | WordTable, span: Span) -> str:

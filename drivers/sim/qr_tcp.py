@@ -84,5 +84,6 @@ class _Wire(asyncio.Protocol):
         self._sim.replies.add(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        del exc  # however it ended
         if self._transport is not None:
             self._sim.left(self._transport)

@@ -78,6 +78,7 @@ class RelaySession:
 
     async def _commission(self, events: asyncio.Queue[DeviceEvent]) -> None:
         """Watchdog first, then the coils as they stand; nothing is pulsed (SAFETY.md L6)."""
+        await self._link.ready()
         await self._set_watchdog()
         await self._actuation.adopt()
         events.put_nowait(HeartbeatSeen(at=self._clock.now()))
