@@ -34,10 +34,11 @@ from drivers.api import (
     Reject,
 )
 from edge.admission import Admission
-from edge.cursors import Cursors
 from edge.device_facts import DeviceDescribed, DeviceStateChanged, Tell
 from edge.garbage import GarbageWatch
 from edge.loading import FittedDevice
+from edge.notes import Notes
+from edge.place import Place
 
 RETRY_S_MAX = 30.0
 REFUSED_S_MIN = 30.0
@@ -61,7 +62,7 @@ class Surroundings:
 
     clock: Clock
     entropy: Entropy
-    cursors: Cursors
+    notes: Notes
     take: Take
     tell: Tell
     context: Callable[[str], DeviceContext]
@@ -106,7 +107,7 @@ class Supervisor:
         while True:
             await self._around.clock.sleep(WATCH_S)
             for session in self._sessions.values():
-                session.look_at_garbage()
+                session.time_passed()
 
 
 class _KeptLink:
@@ -156,6 +157,7 @@ class DeviceSession:
         self._link = link
         self._around = around
         self._admission = Admission(around.clock, fitted.device.events_per_s_max)
+        self._place = Place(around.notes, name, around.clock)
         self._garbage = GarbageWatch(name, around.clock, around.tell)
         self._device: Device | None = None
         self._deadline: asyncio.Timeout | None = None
@@ -221,12 +223,14 @@ class DeviceSession:
             self._say_crash("command_failed_unexpectedly", error)
             return NotExecuted(RefusalReason.DEVICE_REFUSED, type(error).__name__)
 
-    def look_at_garbage(self) -> None:
-        """Time has passed: the device may have become readable again."""
+    def time_passed(self) -> None:
+        """The device may have become readable again, and its place in its history may be noted."""
         self._garbage.tick()
+        self._place.tick()
 
     async def _one_session(self) -> str:
         """One session from its start to its loss; returns why it ended."""
+        self._place.session_began()
         try:
             async with asyncio.timeout(self._silence_s_max) as self._deadline:
                 context = self._around.context(self._name)
@@ -253,6 +257,12 @@ class DeviceSession:
         if self._device is None:
             return Refused(RefusalReason.UNREACHABLE)
         self._heard()
+        verdict = await self._taken(event)
+        if isinstance(verdict, Accepted) and event.cursor is not None:
+            self._place.passed(event.cursor, offline=event.offline)
+        return verdict
+
+    async def _taken(self, event: DeviceEvent) -> Accepted | Refused:
         match event:
             case Reject():
                 self._garbage.note(event.reason)
@@ -263,14 +273,8 @@ class DeviceSession:
             case InputChanged() | DoorMoved():
                 return await self._around.take(self._name, event)
             case _:
-                return await self._committed(event)
+                return await self._admission.admit(event, self._hand_on)
         return Accepted()
-
-    async def _committed(self, event: DeviceEvent) -> Accepted | Refused:
-        verdict = await self._admission.admit(event, self._hand_on)
-        if isinstance(verdict, Accepted) and event.cursor is not None:
-            self._around.cursors.advance(self._name, event.cursor)
-        return verdict
 
     async def _hand_on(self, event: DeviceEvent) -> Accepted | Refused:
         return await self._around.take(self._name, event)

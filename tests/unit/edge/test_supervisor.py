@@ -40,10 +40,11 @@ from drivers.api import (
     Reject,
 )
 from edge.admission import BURST_S, IN_HAND_MAX
-from edge.cursors import FLUSH_S, Cursors
 from edge.device_facts import DeviceDescribed, DeviceFact, DeviceStateChanged, GarbageBegan, GarbageEnded
 from edge.garbage import QUIET_S, REJECTS
 from edge.loading import FittedDevice
+from edge.notes import Notes
+from edge.place import SETTLE_S, DeviceCursor
 from edge.settings import Device
 from edge.supervisor import COMMAND_S_MAX, REFUSED_S_MIN, RETRY_S_MAX, Supervisor, Surroundings
 
@@ -92,7 +93,8 @@ class Bench:
     def __init__(self, sim: ModuleType, path: Path, **links: Line) -> None:
         self.clock = sim.SimClock()
         self.entropy = sim.SimEntropy(7)
-        self.cursors = Cursors(SystemDisk(path), self.clock)
+        self.notes = Notes(self.clock)
+        self._disk = SystemDisk(path)
         self.facts: list[DeviceFact] = []
         self.taken: list[tuple[str, DeviceEvent]] = []
         self.opened: dict[str, list[float]] = {}
@@ -119,14 +121,15 @@ class Bench:
         self._devices[name] = FittedDevice(Device(driver="test.scripted", **entry), driver, Plain())
 
     async def run(self, main: Callable[[Supervisor], Awaitable[None]]) -> None:
+        await self.notes.attach(self._disk)
         around = Surroundings(
             clock=self.clock,
             entropy=self.entropy,
-            cursors=self.cursors,
+            notes=self.notes,
             take=self._hand_on,
             tell=self.facts.append,
             context=lambda name: DeviceContext(
-                name, self.clock, self.entropy, str, None, self.cursors.of(name)
+                name, self.clock, self.entropy, str, None, DeviceCursor(self.notes, name)
             ),
         )
         supervisor = Supervisor(self._devices, self._links, around)
@@ -136,7 +139,7 @@ class Bench:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await self.cursors.close()
+            await self.notes.close()
 
     def states(self, device: str) -> list[tuple[DeviceState, str]]:
         return [
@@ -446,36 +449,40 @@ def test_backfilled_events_wait_instead_of_being_refused(
 def test_a_cursor_advances_with_what_was_accepted_and_survives(
     sim: ModuleType, bench: Callable[..., Bench]
 ) -> None:
+    seen: list[int | None] = []
+
+    def build(*cards: tuple[int, bool]) -> Bench:
+        b = bench()
+
+        async def numbered(device: Scripted, emit: Emit) -> None:
+            seen.append(await device.context.cursor.load())
+            for number, offline in cards:
+                await emit(b.card(cursor=number, offline=offline))
+            await asyncio.Event().wait()
+
+        b.add("gate", numbered)
+        return b
+
     async def main() -> None:
-        seen: list[int | None] = []
+        async def long(_: Supervisor) -> None:
+            await asyncio.sleep(SETTLE_S + 10)
 
-        def build() -> Bench:
-            b = bench()
+        async def short(_: Supervisor) -> None:
+            await asyncio.sleep(1)
 
-            async def numbered(device: Scripted, emit: Emit) -> None:
-                seen.append(await device.context.cursor.load())
-                await emit(b.card(cursor=41))
-                await asyncio.Event().wait()
-
-            b.add("gate", numbered)
-            return b
-
-        async def watch(_: Supervisor) -> None:
-            await asyncio.sleep(FLUSH_S)
-
-        first = build()
-        await first.run(watch)
-        second = build()
+        await build((41, False)).run(long)
+        await build((50, False), (42, True)).run(short)
+        refusing = build((60, True))
 
         async def refused(device: str, event: DeviceEvent) -> Accepted | Refused:
             return Refused(RefusalReason.STORE_FAILED)
 
-        second.take = refused
-        await second.run(watch)
-        await build().run(watch)
-        assert seen == [None, 41, 41]
+        refusing.take = refused
+        await refusing.run(long)
+        await build().run(short)
 
     sim.simulate(main)
+    assert seen == [None, 41, 42, 42], "a live number is no proof that what was before it is committed"
 
 
 def test_a_device_describes_itself_and_only_news_are_told(

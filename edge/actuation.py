@@ -1,0 +1,194 @@
+"""Effects on devices: every command in its own task with a time-out, so that no device holds up another.
+
+A timed release is submitted once: its moment passes. A hold (fire) is submitted again until the device has
+confirmed it, and anew whenever the device comes back.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cardea.contract.reasons import Reason
+from cardea.contract.records import Outcome, Side
+from cardea.runtime.clock import Clock, Entropy
+from cardea.runtime.i18n import Translator
+from cardea.runtime.logs import get_logger
+from cardea.runtime.phrases import terminal_phrase
+from drivers.api import (
+    AnswerCheck,
+    Command,
+    Driver,
+    Executed,
+    HoldOpen,
+    OpenDoor,
+    Receipt,
+    ShowText,
+)
+from edge.settings import DoorRef, Portal
+
+HOLD_RETRY_S = 1.0
+IN_FLIGHT_MAX = 64
+"""Commands of one portal on their way at a time; beyond it texts are dropped, releases never."""
+_LOG = get_logger("actuation")
+
+Submit = Callable[[str, Command], Awaitable[Receipt]]
+"""Hand a command to a device; answers within a time of its own and never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A terminal that waits for a verdict."""
+
+    device: str
+    number: int
+    door: int
+
+
+class Actuation:
+    """The doors and displays of one portal."""
+
+    def __init__(
+        self,
+        portal: Portal,
+        drivers: Mapping[str, Driver[Any]],
+        submit: Submit,
+        translator: Translator,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        self._portal = portal
+        self._drivers = drivers
+        self._submit = submit
+        self._translator = translator
+        self._clock = clock
+        self._entropy = entropy
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._holding = {
+            door: _Hold(self, door) for door in self._doors() if self._can(door.device, HoldOpen)
+        }
+
+    def release(self, side: Side, release_s: float, ask: Ask | None, text: str) -> None:
+        """Let somebody through: the door of that side is pulsed, a terminal that asked is answered."""
+        door = self._door_of(side)
+        if ask is not None:
+            self._start(ask.device, AnswerCheck(self._entropy.new_id(), ask.number, granted=True, text=text))
+        answered = ask is not None and door == DoorRef(device=ask.device, door=ask.door)
+        if door is not None and not answered and self._can(door.device, OpenDoor):
+            self._start(door.device, OpenDoor(self._entropy.new_id(), door.door, release_s))
+
+    def refuse(self, ask: Ask, text: str) -> None:
+        """Answer a terminal that asked: it stays shut."""
+        self._start(ask.device, AnswerCheck(self._entropy.new_id(), ask.number, granted=False, text=text))
+
+    def show(self, device: str, text: str) -> None:
+        """Show a line on a device that can."""
+        if self._can(device, ShowText) and len(self._tasks) < IN_FLIGHT_MAX:
+            self._start(device, ShowText(self._entropy.new_id(), text))
+
+    def text(self, outcome: Outcome, reason: Reason) -> str:
+        """The line for the person in front of the portal, in the gateway's language."""
+        return self._translator.text(terminal_phrase(outcome, reason))
+
+    def hold(self, *, on: bool) -> None:
+        """Keep every door of the portal released, or end that; again until each device has confirmed."""
+        for hold in self._holding.values():
+            hold.want(on=on)
+
+    def device_is_back(self, device: str) -> None:
+        """A device came online: what it should hold is said to it anew."""
+        for door, hold in self._holding.items():
+            if door.device == device:
+                hold.say_again()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` beside everything else until :meth:`close`."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """End what is on its way. Doors keep what their devices were told: leases and holds end there."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def submit(self, device: str, command: Command) -> Receipt:
+        """One command, with a line in the log when it was not executed."""
+        receipt = await self._submit(device, command)
+        if not isinstance(receipt, Executed):
+            _LOG.warning(
+                "command_not_executed",
+                device=device,
+                command=type(command).__name__,
+                reason=receipt.reason.value,
+                detail=receipt.detail,
+            )
+        return receipt
+
+    async def pause(self) -> None:
+        """Between two attempts of a hold."""
+        await self._clock.sleep(HOLD_RETRY_S)
+
+    def command_id(self) -> str:
+        """A fresh id: an attempt that failed is not the same command again."""
+        return self._entropy.new_id()
+
+    def _start(self, device: str, command: Command) -> None:
+        self.spawn(self._submit_once(device, command))
+
+    async def _submit_once(self, device: str, command: Command) -> None:
+        await self.submit(device, command)
+
+    def _doors(self) -> tuple[DoorRef, ...]:
+        doors = (self._portal.ingress.actuator, self._portal.egress.actuator)
+        return tuple(dict.fromkeys(door for door in doors if door is not None))
+
+    def _door_of(self, side: Side) -> DoorRef | None:
+        if side is Side.EGRESS and self._portal.egress.actuator is not None:
+            return self._portal.egress.actuator
+        return self._portal.ingress.actuator
+
+    def _can(self, device: str, command: type[Command]) -> bool:
+        driver = self._drivers.get(device)
+        return driver is not None and command in driver.commands
+
+
+class _Hold:
+    """One door that is to be held released, or no longer."""
+
+    def __init__(self, actuation: Actuation, door: DoorRef) -> None:
+        self._actuation = actuation
+        self._door = door
+        self._wanted: bool | None = None
+        self._confirmed: bool | None = None
+        self._busy = False
+
+    def want(self, *, on: bool) -> None:
+        self._wanted = on
+        self._begin()
+
+    def say_again(self) -> None:
+        self._confirmed = None
+        if self._wanted:
+            self._begin()
+
+    def _begin(self) -> None:
+        if not self._busy:
+            self._busy = True
+            self._actuation.spawn(self._insist())
+
+    async def _insist(self) -> None:
+        """Until the device has confirmed what is wanted by then."""
+        try:
+            while self._confirmed != self._wanted and self._wanted is not None:
+                wanted = self._wanted
+                command = HoldOpen(self._actuation.command_id(), self._door.door, on=wanted)
+                receipt = await self._actuation.submit(self._door.device, command)
+                if isinstance(receipt, Executed):
+                    self._confirmed = wanted
+                else:
+                    await self._actuation.pause()
+        finally:
+            self._busy = False
