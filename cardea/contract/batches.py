@@ -8,9 +8,10 @@ from typing import Annotated
 
 import msgspec
 
-from cardea.contract.records import Reading
+from cardea.contract.records import Count, Reading
+from cardea.contract.time import INTEGER_MAX
 
-Seq = Annotated[int, msgspec.Meta(ge=1)]
+Seq = Annotated[int, msgspec.Meta(ge=1, le=INTEGER_MAX)]
 Range = tuple[Seq, Seq]
 """First and last sequence number, both included."""
 
@@ -41,8 +42,8 @@ class Columns(msgspec.Struct, frozen=True):
     """Readings in columns: ``series[s[i]]`` had ``value[i]`` at ``t_ms[i]``."""
 
     series: tuple[str, ...]
-    s: tuple[int, ...]
-    t_ms: tuple[int, ...]
+    s: tuple[Count, ...]
+    t_ms: tuple[Count, ...]
     value: tuple[float, ...]
 
 

@@ -1,16 +1,14 @@
 """Orders, receipts, presence and desired documents: what goes between the cloud or the desk and a gateway."""
 
-import datetime as dt
 from enum import StrEnum
-from typing import Annotated
 
 import msgspec
 
 from cardea.contract.reasons import RefusalReason
-from cardea.contract.records import Subject
-from cardea.contract.time import WireTime
+from cardea.contract.records import Count, Subject
+from cardea.contract.time import Utc, WireTime, check_utc
 
-Version = Annotated[int, msgspec.Meta(ge=0)]
+Version = Count
 
 
 class OrderResult(StrEnum):
@@ -56,9 +54,13 @@ class Order(msgspec.Struct, frozen=True):
     id: str
     target: str
     nonce: str
-    issued: dt.datetime
-    deadline: dt.datetime
+    issued: Utc
+    deadline: Utc
     action: Action
+
+    def __post_init__(self) -> None:
+        """UTC only."""
+        check_utc(self.issued, self.deadline)
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -78,7 +80,7 @@ class Presence(msgspec.Struct, frozen=True):
     epoch: str
     version: str
     at: WireTime
-    pending: dict[str, int] = {}
+    pending: dict[str, Count] = {}
     """Rows that wait in the outbox, by lane."""
     policy_version: Version = 0
 
@@ -96,7 +98,11 @@ class Status(msgspec.Struct, frozen=True):
 
     subject: Subject
     colour: StatusColour
-    expires: dt.datetime
+    expires: Utc
+
+    def __post_init__(self) -> None:
+        """UTC only."""
+        check_utc(self.expires)
 
 
 class Statuses(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 
 from cardea.contract.records import Outcome
+from cardea.contract.time import INTEGER_MAX
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -74,7 +75,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The policy of one gateway. ``portals`` overrides ``default`` whole, never key by key."""
 
     target: str
-    version: Annotated[int, msgspec.Meta(ge=1)]
+    version: Annotated[int, msgspec.Meta(ge=1, le=INTEGER_MAX)]
     default: PortalPolicy = PortalPolicy()
     portals: dict[str, PortalPolicy] = {}
 

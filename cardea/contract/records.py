@@ -9,9 +9,9 @@ from typing import Annotated
 import msgspec
 
 from cardea.contract.reasons import Reason, RefusalReason
-from cardea.contract.time import WireTime
+from cardea.contract.time import INTEGER_MAX, WireTime
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=INTEGER_MAX)]
 
 
 class Side(StrEnum):
@@ -124,7 +124,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="decisio
     side: Side
     outcome: Outcome
     reasons: tuple[Reason, ...]
-    policy_version: int
+    policy_version: Count
     mode: Mode
     authority: Authority
     device: str
@@ -227,7 +227,7 @@ class Reading(msgspec.Struct, frozen=True):
 
     series: str
     """``device/metric_unit``, e.g. ``gate-1/surface_temp_c``."""
-    t_ms: int
+    t_ms: Count
     """UTC, milliseconds since 1970."""
     value: float
 
