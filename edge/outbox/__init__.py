@@ -2,7 +2,7 @@
 
 from edge.outbox.group_commit import StoreStalled
 from edge.outbox.lanes import Counters, Limits, Row
-from edge.outbox.outbox import Outbox
+from edge.outbox.outbox import NAME, Outbox
 from edge.outbox.rows import RowRefused
 
-__all__ = ["Counters", "Limits", "Outbox", "Row", "RowRefused", "StoreStalled"]
+__all__ = ["NAME", "Counters", "Limits", "Outbox", "Row", "RowRefused", "StoreStalled"]

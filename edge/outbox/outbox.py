@@ -20,7 +20,7 @@ from edge.outbox import lanes
 from edge.outbox.group_commit import GroupCommit, StoreStalled
 from edge.outbox.lanes import SEQ_MAX, Change, Counters, Limits, Row
 from edge.outbox.room import Room
-from edge.outbox.rows import RowRefused, refusal
+from edge.outbox.rows import RowRefused, require
 
 NAME = "outbox"
 TELEMETRY_WAITING_MAX = 2 * ROWS_MAX
@@ -124,21 +124,26 @@ class Outbox:
             StoreFull: no room, or too much waits for the disk; said at once, nothing was written.
             StoreFailed: the disk failed; see :meth:`run`.
         """
-        refused = refusal(lane, bodies)
-        if refused is not None:
-            self._reject(lane, refused, len(bodies))
-            raise RowRefused(refused)
         if not bodies:
             return ()
         return await self.append_composed(lane, lambda _: bodies, len(bodies))
 
     async def append_composed(self, lane: Lane, compose: Compose, rows: int = 1) -> tuple[int, ...]:
         """Like :meth:`append` for ``rows`` rows that ``compose`` makes inside the transaction."""
+
+        def checked(connection: sqlite3.Connection) -> Sequence[bytes]:
+            bodies = compose(connection)
+            require(lane, bodies)
+            return bodies
+
         try:
             if lane is Lane.TELEMETRY:
-                added, *_ = await self._append_telemetry(compose, rows)
+                added, *_ = await self._append_telemetry(checked, rows)
             else:
-                added, *_ = await self._append_reserved(lane, compose, rows)
+                added, *_ = await self._append_reserved(lane, checked, rows)
+        except RowRefused as error:
+            self._reject(lane, error.reason, rows)
+            raise
         except StoreFull as error:
             self._reject(lane, "queue_full" if isinstance(error, StoreStalled) else "store_full", rows)
             raise

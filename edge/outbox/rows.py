@@ -24,12 +24,15 @@ class RowRefused(ValueError):
         self.reason = reason
 
 
-def refusal(lane: Lane, bodies: Sequence[bytes]) -> str | None:
-    """Why these rows cannot be taken; ``None`` when they can."""
+def require(lane: Lane, bodies: Sequence[bytes]) -> None:
+    """Nothing, when all of these rows can be taken.
+
+    Raises:
+        RowRefused: they cannot.
+    """
     if len(bodies) > ROWS_MAX:
-        return "too_many"
+        raise RowRefused("too_many")
     if any(len(body) > ROW_BYTES_MAX for body in bodies):
-        return "too_long"
+        raise RowRefused("too_long")
     if any(isinstance(_CODEC[lane].decode(body), Undecodable) for body in bodies):
-        return "undecodable"
-    return None
+        raise RowRefused("undecodable")
