@@ -366,3 +366,6 @@ class Driver(Generic[S]):
     link: LinkKind | None = None
     events: tuple[type[Any], ...] = ()
     commands: tuple[type[Any], ...] = field(default=())
+    example: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Settings that are valid, for documentation, conformance and ``cardea decode`` without a configuration;
+    may be left out when the settings have a default for everything."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from cardea.runtime.clock import Clock
 from drivers.api import Link
+from drivers.links.http_listener import HttpListener, HttpListenerSettings
 from drivers.links.settings import (
     LinkSettings,
     ModbusRtuSettings,
@@ -17,6 +18,10 @@ from drivers.links.settings import (
 def open_link(name: str, settings: LinkSettings, clock: Clock) -> Link:
     """The link ``name``, not yet connected: the supervisor calls its ``run``."""
     return _OPENERS[settings.kind](name, settings, clock)
+
+
+def _http_listener(name: str, settings: HttpListenerSettings, _clock: Clock) -> Link:
+    return HttpListener(name, settings)
 
 
 def _tcp(name: str, settings: TcpSettings, _clock: Clock) -> Link:
@@ -44,6 +49,7 @@ def _modbus_rtu(name: str, settings: ModbusRtuSettings, clock: Clock) -> Link:
 
 
 _OPENERS: Mapping[str, Callable[[str, Any, Clock], Link]] = {
+    "http_listener": _http_listener,
     "tcp": _tcp,
     "serial": _serial,
     "modbus_tcp": _modbus_tcp,

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cardea.runtime.config import RelativePath, Settings
+from drivers.links.http_listener import HttpListenerSettings
 
 Host = Annotated[str, Field(min_length=1, max_length=253)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -75,5 +76,6 @@ class ModbusRtuSettings(SerialLine, ModbusTiming):
 
 
 LinkSettings = Annotated[
-    TcpSettings | SerialSettings | ModbusTcpSettings | ModbusRtuSettings, Field(discriminator="kind")
+    HttpListenerSettings | TcpSettings | SerialSettings | ModbusTcpSettings | ModbusRtuSettings,
+    Field(discriminator="kind"),
 ]

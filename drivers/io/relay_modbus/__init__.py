@@ -23,4 +23,11 @@ DRIVER = Driver(
     link=LinkKind.MODBUS,
     events=(DeviceIdentified, DoorMoved, HeartbeatSeen, InputChanged, Reject),
     commands=(OpenDoor, HoldOpen, LeaseOutput),
+    example={
+        "unit": 1,
+        "watchdog": {"address": 0, "value": 20},
+        "doors": [{"door": 1, "coil": 0}],
+        "contacts": [{"door": 1, "input": 2}],
+        "inputs": [{"kind": "fire", "input": 0, "contrary_input": 1, "normally_closed": True}],
+    },
 )
