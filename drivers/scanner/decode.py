@@ -48,7 +48,7 @@ class ScanDecoder:
             if isinstance(item, Line):
                 events += self._code(item.content, at)
             else:
-                events.append(Reject(at=at, reason="line too long", sample=item.sample))
+                events.append(Reject(at=at, reason="line_too_long", sample=item.sample))
         return events
 
     def flush(self, at: Instant) -> list[DeviceEvent]:
@@ -58,12 +58,12 @@ class ScanDecoder:
             return []
         if self._settings.unterminated == "accept":
             return self._code(content, at)
-        return [Reject(at=at, reason="line without end", sample=content[:SAMPLE_BYTES_MAX])]
+        return [Reject(at=at, reason="line_without_end", sample=content[:SAMPLE_BYTES_MAX])]
 
     def overrun(self, at: Instant) -> list[DeviceEvent]:
         """Bytes were lost before they got here."""
         self._framer.skip()
-        return [Reject(at=at, reason="bytes lost: read too slowly")]
+        return [Reject(at=at, reason="bytes_lost")]
 
     def finish(self, at: Instant) -> list[DeviceEvent]:
         """The connection has ended."""
@@ -81,13 +81,13 @@ class ScanDecoder:
         if len(line) < affixes or not (line.startswith(self._prefix) and line.endswith(self._suffix)):
             if self._stranger is Stranger.ANOTHER_READERS:
                 return []
-            return [_reject(at, "prefix or suffix missing", line)]
+            return [_reject(at, "affix_missing", line)]
         try:
             text = line[len(self._prefix) : len(line) - len(self._suffix)].decode().strip(_BLANK)
         except UnicodeDecodeError:
-            return [_reject(at, "not UTF-8", line)]
+            return [_reject(at, "not_utf8", line)]
         if not text or _CONTROL.search(text):
-            return [_reject(at, "control characters" if text else "empty code", line)]
+            return [_reject(at, "control_characters" if text else "empty_code", line)]
         if text == self._given and at.mono_s - self._given_s < settings.repeat_s:
             return []
         self._given, self._given_s = text, at.mono_s

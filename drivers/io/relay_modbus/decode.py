@@ -38,7 +38,7 @@ class LineDecoder:
 
     def _take(self, item: RtuFrame | Garbage, at: Instant) -> list[DeviceEvent]:
         if isinstance(item, Garbage):
-            return [Reject(at=at, reason="bytes of no frame", sample=item.content[:SAMPLE_BYTES_MAX])]
+            return [Reject(at=at, reason="bytes_of_no_frame", sample=item.content[:SAMPLE_BYTES_MAX])]
         if item.unit != self._settings.unit or item.function != READ_INPUTS:
             return []
         if self._asked is None or len(item.body) != 1 + (self._asked[1] + 7) // 8:

@@ -320,7 +320,7 @@ async def test_says_what_it_is_when_asked(tcp, emitted, open_device, running):
 
 async def test_a_board_with_outputs_only_shows_that_it_lives(tcp, emitted, open_device, running, monkeypatch):
     monkeypatch.setattr("drivers.io.relay_modbus.session.HEARTBEAT_S", 0.05)
-    board, link = tcp
+    _board, link = tcp
     device = open_device("io.relay_modbus", link, **settings(inputs=[], contacts=[]))
     async with running(device.run(emitted)):
         await emitted.until(lambda e: isinstance(e, HeartbeatSeen))
