@@ -17,6 +17,7 @@ from drivers.api import (
 )
 from drivers.links.opening import open_link
 from drivers.links.settings import SerialSettings, TcpSettings
+from drivers.links.tcp import TcpListener
 from drivers.sim.qr_serial import QrSerialSim
 from drivers.sim.qr_tcp import QrTcpSim
 from drivers.sim.scans import Wording
@@ -116,6 +117,7 @@ async def test_no_connection_is_a_lost_device(clock, emitted, open_device, monke
 
 async def test_readers_that_call_us_are_told_apart_by_address(clock, new_emitted, open_device, running):
     link = tcp_link(clock, 0, listen=True, connections_max=2)
+    assert isinstance(link, TcpListener)
     ours, others = new_emitted(), new_emitted()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(running(link.run()))
