@@ -1,0 +1,88 @@
+"""A face terminal of the world: faces, cards and temperatures at a simulated Hikvision terminal."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from cardea.contract.records import CredentialKind
+from cardea.runtime.clock import Clock, Entropy
+from drivers.sim.hikvision import HikvisionTerminal
+from drivers.sim.settings import Terminal
+from drivers.sim.stations import GARBAGE
+from drivers.sim.world import Visit
+
+_DOOR_EVENT, _DOOR_OPENED, _DOOR_CLOSED, _DOOR_FORCED = 5, 25, 26, 27
+_JSON = "application/json"
+
+
+class TerminalStation:
+    """One terminal and the door that it releases."""
+
+    def __init__(self, device: HikvisionTerminal, clock: Clock) -> None:
+        self._device = device
+        self._clock = clock
+
+    async def __aenter__(self) -> Self:
+        """Take up the socket."""
+        await self._device.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give it up."""
+        await self._device.__aexit__(kind, error, trace)
+
+    async def met(self) -> None:
+        """Until a gateway has told it where to push, or holds its stream."""
+        signs = [
+            asyncio.create_task(sign.wait()) for sign in (self._device.push_armed, self._device.stream_opened)
+        ]
+        try:
+            await asyncio.wait(signs, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for sign in signs:
+                sign.cancel()
+
+    async def present(self, visit: Visit, text: str) -> bool:
+        """Somebody stands before the terminal; True when it opened, by whoever's verdict."""
+        verdict = await self._device.present(
+            employee_no=visit.value if visit.kind is CredentialKind.FACE else "",
+            card=visit.value if visit.kind is CredentialKind.CARD else "",
+            qr=text,
+            temp_c=visit.surface_temp_c,
+            mask=visit.masked,
+            known=visit.passes > 0,
+        )
+        return verdict.granted
+
+    def leaf(self, *, is_open: bool, forced: bool) -> None:
+        """The door contact that is wired to the terminal moved."""
+        opened = _DOOR_FORCED if forced else _DOOR_OPENED
+        minor = opened if is_open else _DOOR_CLOSED
+        self._device.tell({"majorEventType": _DOOR_EVENT, "subEventType": minor, "doorNo": 1})
+
+    def spout(self) -> None:
+        """Send bytes that mean nothing, by push and on the stream."""
+        self._device.push_raw(_JSON, GARBAGE)
+        self._device.stream_bytes(GARBAGE)
+
+    async def fail(self, lasts_s: float) -> None:
+        """Be off the network for a while."""
+        await self._device.go_offline()
+        await self._clock.sleep(lasts_s)
+        await self._device.come_back()
+
+
+def terminal(name: str, settings: Terminal, password: str, clock: Clock, entropy: Entropy) -> TerminalStation:
+    """The terminal called ``name``; its serial number holds the name."""
+    device = HikvisionTerminal(
+        clock,
+        entropy,
+        password=password,
+        user=settings.user,
+        port=settings.port,
+        serial_number=f"DS-K1T671TM-SIM-{name.upper()}",
+        remote_check=settings.decides == "gateway",
+    )
+    return TerminalStation(device, clock)
