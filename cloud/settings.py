@@ -1,5 +1,6 @@
 """cloud.toml: whose buildings the aggregator serves, and where broker, ledger and console are."""
 
+import ipaddress
 import zoneinfo
 from collections.abc import Collection
 from enum import StrEnum
@@ -24,6 +25,18 @@ def _known_zone(name: str) -> str:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("must be a time zone of the IANA database such as 'Asia/Shanghai'") from None
     return name
+
+
+def _loopback(address: str) -> str:
+    try:
+        loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ValueError(
+            "must be a loopback address such as 127.0.0.1: nothing is served beyond it without TLS"
+        )
+    return address
 
 
 class OrganisationKind(StrEnum):
@@ -85,7 +98,10 @@ class LedgerSettings(Settings):
 class Console(Settings):
     """API and console."""
 
-    bind: str = Field(default="127.0.0.1", min_length=1, max_length=253, description="Address to listen on")
+    bind: Annotated[str, AfterValidator(_loopback)] = Field(
+        default="127.0.0.1",
+        description="Loopback address to listen on; beyond it, put a TLS proxy in front, named in hosts",
+    )
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 lets the system choose")
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
         default="UTC", description="IANA time zone in which people see times and days begin"

@@ -54,6 +54,11 @@ class Counts:
     foreign: int = 0
     unreadable: int = 0
 
+    def add(self, other: "Counts") -> None:
+        """Count on."""
+        for name in Counts.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
 
 @dataclass(slots=True)
 class Group:
@@ -72,6 +77,8 @@ class Group:
     heard: dict[str, str] = field(default_factory=dict[str, str])
     """Gateways that gave a sign of life by themselves, and their epochs."""
     overflowed: set[tuple[str, Lane]] = field(default_factory=set[tuple[str, Lane]])
+    strangers: set[str] = field(default_factory=set[str])
+    """Gateways that nobody declared."""
     counts: Counts = field(default_factory=Counts)
     _spans: dict[LaneKey, list[Span]] = field(default_factory=dict[LaneKey, list[Span]])
 
@@ -85,8 +92,7 @@ class Group:
         if isinstance(arrival, Foreign):
             self.counts.foreign += 1
         elif arrival.gateway not in self.known.epochs:
-            self.counts.refused += len(arrival.bodies) if isinstance(arrival, Delivery) else 1
-            self.counts.received += len(arrival.bodies) if isinstance(arrival, Delivery) else 1
+            self._refuse(arrival)
         elif isinstance(arrival, Delivery):
             self._add_delivery(arrival)
         elif isinstance(arrival, PresenceHeard):
@@ -96,6 +102,14 @@ class Group:
         else:
             self._add_unreadable(arrival)
 
+    def approve(self, gateway: str, epoch: str) -> None:
+        """A person says that this epoch is the gateway.
+
+        Raises:
+            KeyError: no such gateway, or no such epoch of it.
+        """
+        self.epochs[gateway] = self._epochs_of(gateway).approve(epoch)
+
     def acks(self) -> tuple[tuple[str, Ack], ...]:
         """Gateway and acknowledgement, one for each lane and epoch that something arrived of.
 
@@ -104,6 +118,13 @@ class Group:
         return tuple(
             (gateway, Ack(lane, epoch, merge(spans))) for (gateway, lane, epoch), spans in self._spans.items()
         )
+
+    def _refuse(self, arrival: Arrival) -> None:
+        assert not isinstance(arrival, Foreign), "it has a gateway"
+        self.strangers.add(arrival.gateway)
+        if isinstance(arrival, Delivery):
+            self.counts.received += len(arrival.bodies)
+            self.counts.refused += len(arrival.bodies)
 
     def _add_delivery(self, delivery: Delivery) -> None:
         self.counts.received += len(delivery.bodies)

@@ -1,6 +1,5 @@
 """From a delivery to rows: what is new, what of it can be read, and what is then stored."""
 
-import datetime as dt
 from dataclasses import dataclass
 
 from cardea.contract.batches import Lane
@@ -13,7 +12,6 @@ SPANS_MAX = 10_000
 """Separate stored ranges of one lane at the most; rows that would open another wait until gaps close."""
 _MILLISECONDS_MAX = 253_402_300_799_999
 """The last millisecond of the year 9999."""
-_WHOLE_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +84,6 @@ def _read(lane: Lane, body: Body) -> Record | Alert | Reading | Undecodable:
     if isinstance(body, Undecodable):
         return body
     if isinstance(body, Reading):
-        in_range = 0 <= body.t_ms <= _MILLISECONDS_MAX
-        return body if in_range else Undecodable(encode(body), "t_ms lies beyond the years 1970 to 9999")
-    record = ROW[lane].decode(body)
-    if not isinstance(record, Undecodable) and not _has_offset(record.at.utc):
-        return Undecodable(body, "the time has no offset")
-    return record
-
-
-def _has_offset(moment: dt.datetime) -> bool:
-    return moment.tzinfo is not None
+        in_range = body.t_ms <= _MILLISECONDS_MAX
+        return body if in_range else Undecodable(encode(body), "t_ms lies beyond the year 9999")
+    return ROW[lane].decode(body)

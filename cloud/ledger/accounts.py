@@ -2,9 +2,8 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from cloud.ledger import tables as t
 from cloud.ledger.scope import Role, Scope
@@ -61,7 +60,7 @@ def add_user(connection: Connection, login: str, scope: Scope, password_hash: st
 def find_user(connection: Connection, login: str) -> User | None:
     """A login that is not disabled."""
     query = select(*_USER).where(t.users.c.login == login, t.users.c.disabled_at.is_(None))
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(query).mappings().one_or_none()
     return None if row is None else _user(row)
 
 
@@ -99,10 +98,8 @@ def find_session(connection: Connection, token_hash: str, at: dt.datetime) -> Ke
             t.users.c.disabled_at.is_(None),
         )
     )
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        return None
-    return KeptSession(row.token_hash, _user(row), row.expires_at)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else KeptSession(row["token_hash"], _user(row), row["expires_at"])
 
 
 def close_session(connection: Connection, token_hash: str) -> None:
@@ -110,6 +107,6 @@ def close_session(connection: Connection, token_hash: str) -> None:
     connection.execute(delete(t.sessions).where(t.sessions.c.token_hash == token_hash))
 
 
-def _user(row: Row[Any]) -> User:
-    scope = Scope(row.organisation, Role(row.role))
-    return User(row.user_id, row.login, scope, row.password_hash, row.language)
+def _user(row: RowMapping) -> User:
+    scope = Scope(row["organisation"], Role(row["role"]))
+    return User(row["user_id"], row["login"], scope, row["password_hash"], row["language"])

@@ -1,15 +1,40 @@
 """Bringing a ledger to the schema of this version, and refusing one that is newer."""
 
 from collections.abc import Callable
+from pathlib import Path
 
-from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy import Connection, func, inspect, make_url, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from cardea.contract.time import Instant
+from cloud.ledger.dialect import reader_engine
+from cloud.ledger.failure import LedgerFailed, first_line
 from cloud.ledger.tables import METADATA, schema_version
 
 
 class LedgerTooNew(Exception):
     """The ledger was written by a newer Cardea; one line saying so."""
+
+
+def inspect_ledger(url: str, password: str | None = None) -> int:
+    """The schema version of the ledger at ``url``, without changing it; 0 when there is none yet. Blocks.
+
+    Raises:
+        UnknownStore: no such kind of store, or its driver is missing.
+        LedgerTooNew: a newer Cardea wrote it.
+        LedgerFailed: it cannot be read.
+    """
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").exists():
+        return 0
+    engine = reader_engine(url, password)
+    try:
+        with engine.connect() as connection:
+            return _known_version(connection)
+    except SQLAlchemyError as error:
+        raise LedgerFailed(f"{address.render_as_string()}: {first_line(error)}") from error
+    finally:
+        engine.dispose()
 
 
 def _create_all(connection: Connection) -> None:
@@ -27,14 +52,19 @@ def migrate(connection: Connection, now: Instant) -> None:
     Raises:
         LedgerTooNew: the store's schema is newer than this program's.
     """
+    found = _known_version(connection)
+    for number in range(found, SCHEMA):
+        MIGRATIONS[number](connection)
+        connection.execute(schema_version.insert().values(version=number + 1, at=now.utc))
+
+
+def _known_version(connection: Connection) -> int:
     found = version_of(connection)
     if found > SCHEMA:
         raise LedgerTooNew(
             f"the ledger has schema {found}, this Cardea knows {SCHEMA}: install the version that wrote it"
         )
-    for number in range(found, SCHEMA):
-        MIGRATIONS[number](connection)
-        connection.execute(schema_version.insert().values(version=number + 1, at=now.utc))
+    return found
 
 
 def version_of(connection: Connection) -> int:

@@ -325,6 +325,13 @@ def alert_events(connection: Connection, scope: Scope, alert_id: int) -> tuple[A
     )
 
 
+def open_silences(connection: Connection) -> tuple[str, ...]:
+    """The gateways that are known to be silent, whoever's they are: for the watch itself, not for people."""
+    a = t.alerts.c
+    query = select(a.gateway).where(a.alert == AlertKind.GATEWAY_SILENT.value, a.cleared_at.is_(None))
+    return tuple(connection.execute(query).scalars())
+
+
 # --- Accounting ---------------------------------------------------------------------------------
 
 

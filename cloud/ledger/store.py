@@ -14,8 +14,9 @@ from cardea.runtime.clock import Clock
 from cloud.ingest.group import Group, Known
 from cloud.ledger.dialect import READERS_MAX, reader_engine, writer_engine
 from cloud.ledger.estate import declare
+from cloud.ledger.failure import LedgerFailed, first_line
 from cloud.ledger.migrations import migrate
-from cloud.ledger.writer import Committed, LedgerFailed, Writer, first_line, load_known
+from cloud.ledger.writer import Committed, Writer, load_known
 from cloud.rules.findings import Finding
 from cloud.settings import CloudSettings
 

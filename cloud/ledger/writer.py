@@ -19,6 +19,7 @@ from cloud.ingest.rows import Poison, Row
 from cloud.ledger import alerts as alert_store
 from cloud.ledger import tables as t
 from cloud.ledger.dialect import insert_new, insert_or_set
+from cloud.ledger.failure import LedgerFailed, first_line
 from cloud.ledger.row_values import TABLES, Values, device_values, row_values
 from cloud.rules.findings import Finding
 from cloud.rules.from_rows import findings
@@ -26,10 +27,6 @@ from cloud.rules.from_rows import findings
 _ROW_KEYS = ("gateway", "epoch", "seq")
 _HEARD_EVERY = dt.timedelta(seconds=5)
 _UNIX = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-class LedgerFailed(Exception):
-    """The store failed under a write: nothing may be concluded, the process must end (SAFETY.md R1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,9 +303,3 @@ def _poisonous(error: BaseException) -> bool:
 
 def _refused(row: Row, error: BaseException) -> Poison:
     return Poison(row.gateway, row.lane, row.epoch, row.seq, first_line(error), encode(row.body))
-
-
-def first_line(error: BaseException) -> str:
-    """What went wrong, in one line."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else ''}"[:500]
