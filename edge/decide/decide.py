@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
-from typing import cast
+from typing import Any, cast
 
 from cardea.contract.policy import Degrade, PortalPolicy
 from cardea.contract.reasons import Reason
 from cardea.contract.records import Mode, Outcome, Side
 from edge.decide.decision import Decision, Effect, RaiseAlert, ReleaseDoor, ShowMessage, Verdict
-from edge.decide.evidence import Evidence, Fresh, Item, Missing, Stale
+from edge.decide.evidence import Evidence, Item, Missing
 from edge.decide.gaps import good_enough_lately
 from edge.decide.rules import RULES, Rule, judge
+
+ITEMS = tuple(field.name for field in fields(Evidence) if isinstance(field.default, Missing))
+"""Names of the items of evidence."""
 
 
 def decide(
@@ -43,12 +46,8 @@ def decide(
 
 def input_age_s(evidence: Evidence) -> dict[str, float | None]:
     """The age of every item of evidence by its name, ms resolution; ``None`` where it is missing."""
-    named = ((field.name, cast("object", getattr(evidence, field.name))) for field in fields(evidence))
-    return {name: _age_s(item) for name, item in named if isinstance(item, (Fresh, Stale, Missing))}
-
-
-def _age_s(item: Item[object]) -> float | None:
-    return None if isinstance(item, Missing) else round(item.age_s, 3)
+    named = ((name, cast("Item[Any]", getattr(evidence, name))) for name in ITEMS)
+    return {name: None if isinstance(item, Missing) else round(item.age_s, 3) for name, item in named}
 
 
 def _terminal_decided(evidence: Evidence) -> bool:
