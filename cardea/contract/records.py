@@ -3,6 +3,7 @@
 Frozen, tagged by ``kind``, free of names, pictures and raw identifiers (SAFETY.md, items 20 and 24).
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -107,8 +108,12 @@ class DeviceState(StrEnum):
     MISCONFIGURED = "misconfigured"
 
 
-class Subject(msgspec.Struct, frozen=True):
-    """A person outside the vault: ``value`` = hex HMAC-SHA256(key of the linkage domain, person id)."""
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A person outside the vault: ``value`` = hex HMAC-SHA256(key of the linkage domain, person id).
+
+    A dataclass, which the API's own schema understands as well as the wire's.
+    """
 
     domain: str
     key_id: str

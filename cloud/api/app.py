@@ -40,6 +40,7 @@ def api(house: House) -> FastAPI:
     app.state.ledger = house.ledger
     app.state.sessions = house.sessions
     app.state.aggregator = house.aggregator
+    app.state.clock = house.clock
     routes = APIRouter(prefix=API_PATH)
     for module in (session, places, passages, devices, alerts):
         routes.include_router(module.router)

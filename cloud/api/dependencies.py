@@ -4,6 +4,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, HTTPException, Request
 
+from cardea.runtime.clock import Clock
 from cloud.access.account import Account
 from cloud.access.sessions import Sessions
 from cloud.aggregator import Aggregator
@@ -31,6 +32,10 @@ def _aggregator(request: Request) -> Aggregator:
     return cast("Aggregator", request.app.state.aggregator)
 
 
+def _clock(request: Request) -> Clock:
+    return cast("Clock", request.app.state.clock)
+
+
 def _manager(account: Annotated[Account, Depends(_account)]) -> Account:
     if account.scope.role is not Role.MANAGER:
         raise HTTPException(403, "only a property manager may do this")
@@ -41,5 +46,6 @@ Caller = Annotated[Account, Depends(_account)]
 Manager = Annotated[Account, Depends(_manager)]
 FromLedger = Annotated[Ledger, Depends(_ledger)]
 FromSessions = Annotated[Sessions, Depends(_sessions)]
+FromClock = Annotated[Clock, Depends(_clock)]
 FromAggregator = Annotated[Aggregator, Depends(_aggregator)]
 LOGGED_IN = Depends(_account)

@@ -1,7 +1,7 @@
 """Query parameters: what a caller may ask for, checked by pydantic, turned into the ledger's own queries."""
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
@@ -122,8 +122,8 @@ class Note(BaseModel):
     note: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
-def _plain(question: BaseModel) -> dict[str, object]:
-    values: dict[str, object] = {name: getattr(question, name) for name in type(question).model_fields}
+def _plain(question: BaseModel) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(question, name) for name in type(question).model_fields}
     values.pop("before", None)
     return {
         name: value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value

@@ -114,7 +114,8 @@ class Alerts:
         note.props(f"outlined autofocus maxlength={NOTE_CHARACTERS_MAX}")
 
         async def acknowledge() -> None:
-            if not note.value.strip():
+            text = (note.value or "").strip()
+            if not text:
                 ui.notify(say.text("Write a note first: the next shift reads it"), type="warning")
                 return
             house, account = self._reader.house, self._reader.account
@@ -123,7 +124,7 @@ class Alerts:
                 account.scope,
                 alert.id,
                 account.login,
-                note.value.strip(),
+                text,
                 self._reader.now(),
             )
             dialog.close()

@@ -9,6 +9,7 @@ from cardea.runtime.phrases import phrase
 from cloud.console.live import Live
 from cloud.console.reader import Reader
 from cloud.console.style import DEVICES, UNKNOWN
+from cloud.console.table import make_table, show_rows
 from cloud.ledger import reads
 from cloud.ledger.views import DeviceRow, GatewayRow
 
@@ -26,14 +27,8 @@ class Devices:
     async def build(self) -> None:
         """Lay the page out and fill it."""
         self._gateways = ui.row().classes("w-full gap-4")
-        columns = [
-            {"name": name, "label": self._say.text(title), "field": name, "align": "left", "sortable": True}
-            for name, title in _COLUMNS.items()
-        ]
         with ui.card().classes("w-full"):
-            self._table = (
-                ui.table(columns=columns, rows=[], row_key="id").classes("w-full").props("dense flat")
-            )
+            self._table = make_table(self._say, _COLUMNS, sortable=True)
         self._table.add_slot("body-cell-state", _STATE_CELL)
         await self.refresh()
         Live(self._reader.house.aggregator.feed, self.refresh)
@@ -46,7 +41,7 @@ class Devices:
         with self._gateways:
             for gateway in gateways:
                 self._gateway(gateway)
-        self._table.update_rows([self._row(device) for device in devices], clear_selection=False)
+        show_rows(self._table, [self._row(device) for device in devices])
 
     def _gateway(self, gateway: GatewayRow) -> None:
         say = self._say

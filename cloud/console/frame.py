@@ -1,6 +1,6 @@
 """What stands around every page: navigation, language, who is logged in, and the watch over the session."""
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 
 from nicegui import ui
@@ -25,7 +25,7 @@ def frame(reader: Reader, here: str) -> Generator[None]:
             for path, title in PAGES.items():
                 ui.link(say.text(title), path).classes("here" if path == here else "")
         ui.space()
-        ui.label(reader.house.zone.tzname(reader.now()) or "").classes("text-caption").tooltip(
+        ui.label(str(reader.house.zone)).classes("text-caption").tooltip(
             say.text("Times are of this time zone")
         )
         _language(reader)
@@ -39,16 +39,19 @@ def frame(reader: Reader, here: str) -> Generator[None]:
 
 
 def _language(reader: Reader) -> None:
-    async def choose(language: Language) -> None:
-        await reader.house.sessions.set_language(reader.account, language.value)
-        ui.navigate.reload()
+    def choose(language: Language) -> Callable[[], Awaitable[None]]:
+        async def chosen() -> None:
+            await reader.house.sessions.set_language(reader.account, language.value)
+            ui.navigate.reload()
+
+        return chosen
 
     with (
         ui.button(icon="translate").props("flat round dense color=white aria-label=Language/语言"),
         ui.menu(),
     ):
         for language, name in OWN_NAME.items():
-            ui.menu_item(name, on_click=lambda chosen=language: choose(chosen))
+            ui.menu_item(name, on_click=choose(language))
 
 
 async def _watch_session(reader: Reader) -> None:

@@ -11,6 +11,7 @@ from cardea.runtime.phrases import phrase
 from cloud.console.live import Live
 from cloud.console.reader import Reader
 from cloud.console.style import OUTCOMES, SEVERITIES
+from cloud.console.table import make_table, show_rows
 from cloud.ledger import reads
 from cloud.ledger.views import AlertQuery, AlertRow, AlertView, CountQuery, Entry, EntryQuery
 
@@ -42,9 +43,9 @@ class Overview:
                     ui.label(say.text(title)).classes("cardea-quiet text-caption")
                     self._figures[key] = ui.label("–").classes("cardea-figure").mark(key)
         with ui.row().classes("w-full gap-4 items-start no-wrap"):
-            with ui.card().classes("col-grow").style("min-width: 0"):
+            with ui.card().style("flex: 1 1 0; min-width: 0"):
                 await self._build_feed()
-            with ui.card().style("width: 24rem; flex: none"):
+            with ui.card().style("flex: 0 0 21rem"):
                 ui.label(say.text("Needs attention")).classes("text-subtitle1 text-weight-medium")
                 self._attention = ui.column().classes("w-full gap-1")
         await self.refresh()
@@ -70,13 +71,7 @@ class Overview:
                 on_change=lambda event: self._filter(portal=self._portal, outcome=event.value),
             ).props("dense outlined").classes("w-44")
         self._held.set_visibility(False)
-        columns = [
-            {"name": name, "label": say.text(title), "field": name, "align": "left"}
-            for name, title in _COLUMNS.items()
-        ]
-        table = (
-            ui.table(columns=columns, rows=[], row_key="id").classes("w-full cardea-feed").props("dense flat")
-        )
+        table = make_table(say, _COLUMNS, sortable=False).classes("cardea-feed")
         table.add_slot("body-cell-outcome", _OUTCOME_CELL)
         table.add_slot("body-cell-temperature", _TEMPERATURE_CELL)
         table.props["no-data-label"] = say.text("Nobody has come yet")
@@ -103,7 +98,7 @@ class Overview:
         self._figures["devices"].set_text(f"{self._say.number(online)} / {self._say.number(len(devices))}")
         self._show_attention(alerts.items)
         if not self._paused:
-            self._feed.update_rows([self._row(entry) for entry in entries.items], clear_selection=False)
+            show_rows(self._feed, [self._row(entry) for entry in entries.items])
 
     async def _filter(self, portal: str | None, outcome: Outcome | None) -> None:
         self._portal, self._outcome = portal, outcome

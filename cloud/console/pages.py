@@ -3,7 +3,7 @@
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from fastapi import FastAPI, Request
 
@@ -36,7 +36,7 @@ def mount(app: FastAPI, house: House, storage: Path) -> None:
     makers: dict[str, Callable[[Reader], Page]] = {"/": Overview, "/devices": Devices, "/alerts": Alerts}
     for path, make in makers.items():
         ui.page(path, title="Cardea")(_builder(house, path, make))
-    ui.run_with(
+    cast("Any", ui).run_with(  # its stub leaves some types open
         app, mount_path="/", title="Cardea", show_welcome_message=False, binding_refresh_interval=None
     )
 

@@ -59,4 +59,5 @@ class Reader:
 
     def ago(self, at: dt.datetime) -> str:
         """How long ago something was, as people say it."""
-        return self.say.duration(max(0.0, (self.now() - at).total_seconds()))
+        length = self.say.duration(max(0.0, (self.now() - at).total_seconds()))
+        return self.say.text("{length} ago", length=length)

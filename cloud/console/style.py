@@ -16,6 +16,7 @@ body { background: #f3f5f8; }
 .cardea-quiet { color: #5d6b7a; }
 .cardea-feed td { font-variant-numeric: tabular-nums; }
 .q-table__card { box-shadow: none; }
+.q-btn-group .q-btn { padding-inline: .9rem; }
 .nicegui-content { padding: 1rem; }
 """
 
