@@ -53,10 +53,10 @@ def _events(args: argparse.Namespace) -> "Iterator[DeviceEvent]":
     channel: str | None = args.channel
     if channel is not None and channel not in driver.decoders:
         raise CommandError(f"no channel {channel!r}; this driver has: {', '.join(driver.decoders)}")
-    settings = _settings(args, driver, configured)
-    if recorded is not None:
-        return _decoded(driver, settings, read_capture(args.file), channel)
-    return _decoded(driver, settings, read_raw(args.file, channel or _only_channel(driver)), None)
+    if recorded is None:
+        channel = channel or _only_channel(driver)
+        return _decoded(driver, _settings(args, driver, configured), read_raw(args.file, channel), None)
+    return _decoded(driver, _settings(args, driver, configured), read_capture(args.file), channel)
 
 
 def _decoded(

@@ -122,6 +122,7 @@ async def test_readers_that_call_us_are_told_apart_by_address(clock, new_emitted
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(running(link.run()))
         await link.bound.wait()
+        assert link.port is not None
         for source, ear in (("127.0.0.1", ours), ("127.0.0.9", others)):
             device = open_device("readers.qr_tcp", link, source=source)
             await stack.enter_async_context(running(device.run(ear)))
@@ -166,14 +167,14 @@ async def test_two_readers_share_a_serial_line(clock, tmp_path, new_emitted, ope
 async def test_an_unplugged_line_is_lost(clock, tmp_path, emitted, open_device, running):
     async with QrSerialSim(tmp_path / "qr") as sim:
         link = open_link("line", SerialSettings(kind="serial", path=sim.path), clock)
-        async with running(link.run()) as link_task:
-            async with running(open_device("readers.qr_serial", link).run(emitted)) as task:
-                await emitted.until(lambda e: isinstance(e, HeartbeatSeen))
-                sim.hang_up()
-                with pytest.raises(DeviceLost):
-                    await asyncio.wait_for(task, 2)
-                with pytest.raises(DeviceLost, match="link line"):
-                    await asyncio.wait_for(link_task, 2)
+        device = open_device("readers.qr_serial", link)
+        async with running(link.run()) as link_task, running(device.run(emitted)) as task:
+            await emitted.until(lambda e: isinstance(e, HeartbeatSeen))
+            sim.hang_up()
+            with pytest.raises(DeviceLost):
+                await asyncio.wait_for(task, 2)
+            with pytest.raises(DeviceLost, match="link line"):
+                await asyncio.wait_for(link_task, 2)
 
 
 async def test_a_port_that_is_not_there_is_lost(clock, tmp_path):
