@@ -178,7 +178,7 @@ class HikvisionTerminal:
             fields |= {
                 "thermometryUnit": "celsius",
                 "currTemperature": temp_c,
-                "isAbnomalTemperature": abnormal,
+                "isAbnomalTemperature": temp_c >= ABNORMAL_C,
             }
         if health_code is not None:
             fields |= {"HealthInfo": {"healthCode": health_code}}

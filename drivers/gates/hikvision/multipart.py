@@ -102,18 +102,18 @@ class Multipart:
         if end < 0:
             if not self._in_long_line and len(self._buffer) <= LINE_BYTES_MAX:
                 return False
-            noise = self._noise()
+            noise = self._noise(len(self._buffer))
             self._in_long_line = True
             self._drop(len(self._buffer))
             return noise or False
         if self._in_long_line or end > LINE_BYTES_MAX:
-            noise = self._noise()
+            noise = self._noise(end)
             self._in_long_line = False
             self._drop(end + 1)
             return noise or True
         line = bytes(self._buffer[:end]).strip()
         if not self._is_boundary(line):
-            noise = self._noise() if line else None
+            noise = self._noise(end) if line else None
             self._drop(end + 1)
             return noise or True
         self._take(end + 1)
@@ -129,11 +129,11 @@ class Multipart:
             return line.lower() in {self._boundary, self._boundary + b"--"}
         return line.startswith(b"--") and 2 < len(line) <= _BOUNDARY_BYTES_MAX
 
-    def _noise(self) -> Broken | None:
+    def _noise(self, line_end: int) -> Broken | None:
         if self._noisy:
             return None
         self._noisy = True
-        sample = b"" if self._confirmed else bytes(self._buffer[:_SAMPLE_BYTES])
+        sample = b"" if self._confirmed else bytes(self._buffer[: min(line_end, _SAMPLE_BYTES)])
         return Broken("bytes_outside_part", sample)
 
     # --- the head of a part ----------------------------------------------------------------------
