@@ -8,13 +8,12 @@ from cardea.contract.batches import Lane, RowBatch, TelemetryBatch, from_columns
 from cardea.contract.encoding import PRESENCE, RECEIPT, ROW_BATCH, TELEMETRY_BATCH, Undecodable
 from cardea.contract.orders import Presence, Receipt
 from cardea.contract.records import Reading
+from cardea.contract.time import INTEGER_MAX
 from cardea.contract.topics import LANE_LEAF, Leaf, parse
 from cloud.ingest import salvage
 
 _EPOCH = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _EPOCH_ADVICE = "the epoch must be 1 to 64 letters, digits, dots, dashes or underscores"
-SEQ_MAX = 2**53
-"""Beyond it JSON numbers are not exact in every tool, and no gateway gets there."""
 
 Body = bytes | Reading | Undecodable
 """A row of the alert or record lane still as JSON text, a reading, or what could not be read."""
@@ -117,8 +116,8 @@ def _delivery(
         return Undecodable(payload, f"a batch of lane {header.lane} in the topic of {lane}")
     if _EPOCH.fullmatch(header.epoch) is None:
         return Undecodable(payload, _EPOCH_ADVICE)
-    if not bodies or header.first + len(bodies) > SEQ_MAX:
-        return Undecodable(payload, f"no rows, or sequence numbers beyond {SEQ_MAX}")
+    if not bodies or header.first + len(bodies) > INTEGER_MAX:
+        return Undecodable(payload, f"no rows, or sequence numbers beyond {INTEGER_MAX}")
     return Delivery(gateway, lane, header.epoch, header.first, bodies)
 
 
@@ -130,12 +129,8 @@ def _presence(gateway: str, payload: bytes, kept: bool) -> Arrival | Undecodable
         return Undecodable(payload, f"the presence of {presence.gateway!r:.80} in another's topic")
     if _EPOCH.fullmatch(presence.epoch) is None:
         return Undecodable(payload, _EPOCH_ADVICE)
-    if (
-        presence.at.utc.tzinfo is None
-        or presence.policy_version > SEQ_MAX
-        or not presence.version.isprintable()
-    ):
-        return Undecodable(payload, "a time without offset, or a version that is none")
+    if not presence.version.isprintable():
+        return Undecodable(payload, "the version is not text that can be shown")
     return PresenceHeard(gateway, presence, kept)
 
 
