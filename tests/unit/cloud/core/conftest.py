@@ -5,7 +5,7 @@ import contextlib
 import datetime as dt
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -265,7 +265,7 @@ def run(settings: CloudSettings, ledger: Ledger, clock: ManualClock, key: Ed2551
     @contextlib.asynccontextmanager
     async def start(
         variant: type[Aggregator] = Aggregator, on: Ledger | None = None, broker: MemoryBroker | None = None
-    ) -> AsyncIterator[House]:
+    ) -> AsyncGenerator[House]:
         broker = broker or MemoryBroker(clock)
         bus = broker.bus("aggregator")
         aggregator = variant(settings, bus, on or ledger, key, clock, SystemEntropy())

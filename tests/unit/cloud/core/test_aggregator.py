@@ -23,7 +23,7 @@ async def _alerts(ledger, view=AlertView.ALL):
 
 async def _until(true):
     async with asyncio.timeout(5):
-        while not await true():
+        while not await true():  # noqa: ASYNC110  # what is asked is the ledger, which sets no event
             await asyncio.sleep(0.005)
 
 
@@ -251,6 +251,11 @@ def _break(connection):
 async def test_a_lost_broker_is_connected_to_again(run, make, clock):
     async with run() as house:
         house.broker.stop()
+
+        async def lost():
+            return not house.aggregator.connected
+
+        await _until(lost)
         house.broker.start()
         gateway = await house.gateway()
 
