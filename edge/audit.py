@@ -22,11 +22,12 @@ from edge.outbox import Outbox, RowRefused
 LINKS_KEPT = 100_000
 """Links kept on the gateway; older ones are in the cloud's ledger."""
 UNWRITTEN = "unwritten_before"
-_TABLES = (
-    "CREATE TABLE IF NOT EXISTS audit (idx INTEGER PRIMARY KEY, link BLOB NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS audit_head ("
-    " one INTEGER PRIMARY KEY CHECK (one = 1), length INTEGER NOT NULL, hash TEXT NOT NULL)",
+_LINKS = "CREATE TABLE IF NOT EXISTS audit (idx INTEGER PRIMARY KEY, link BLOB NOT NULL)"
+_HEADS = """
+CREATE TABLE IF NOT EXISTS audit_head (
+  one INTEGER PRIMARY KEY CHECK (one = 1), length INTEGER NOT NULL, hash TEXT NOT NULL
 )
+"""
 
 _log = get_logger("audit")
 
@@ -66,7 +67,7 @@ class Audit:
 
 
 def _head(connection: sqlite3.Connection) -> Head:
-    for table in _TABLES:
+    for table in (_LINKS, _HEADS):
         connection.execute(table)
     found = connection.execute("SELECT length, hash FROM audit_head").fetchall()
     return Head(*found[0]) if found else chain.EMPTY

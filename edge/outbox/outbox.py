@@ -93,6 +93,7 @@ class Outbox:
     async def close(self) -> None:
         """Close the file after everything that waits is written."""
         await self._commits.idle()
+        await self._write_rejects()
         await self._database.close()
 
     @property
@@ -268,6 +269,8 @@ class Outbox:
     async def _write_rejects(self) -> None:
         """Make the numbers of refused rows durable; on a full disk they wait for the next commit."""
         counts, self._uncounted = self._uncounted, Counter()
+        if not counts:
+            return
         try:
             await self._commits.run(lambda connection: lanes.reject(connection, counts), lambda _: None)
         except (StoreFull, StoreFailed):
