@@ -122,7 +122,8 @@ class HikvisionTerminal:
         self._stream_heartbeat_s = stream_heartbeat_s
         self._serial = 0
         self._asks: dict[int, tuple[int, asyncio.Future[tuple[bool, str]]]] = {}
-        self._web = WebServer(IsapiServer(self).serve, host, port)
+        self.isapi = IsapiServer(self)
+        self._web = WebServer(self.isapi.serve, host, port)
         self._host = host
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 

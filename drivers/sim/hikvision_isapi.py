@@ -34,6 +34,8 @@ class IsapiServer:
         self._terminal = terminal
         self.missing: set[str] = set()
         """Paths that this model does not have."""
+        self.knows_first_serial = True
+        """Whether the history search heeds ``beginSerialNo``."""
         self._endpoints: Mapping[tuple[str, str], Endpoint] = {
             ("GET", "/ISAPI/System/deviceInfo"): self._device_info,
             ("GET", "/ISAPI/System/time"): self._time,
@@ -132,7 +134,8 @@ class IsapiServer:
                 "startTime": str(),
                 "endTime": str(),
             } as condition:
-                first = cast("dict[str, object]", condition).get("beginSerialNo", 0)
+                said = cast("dict[str, object]", condition)
+                first = said.get("beginSerialNo", 0) if self.knows_first_serial else 0
             case _:
                 return _BAD
         wanted = [

@@ -140,7 +140,7 @@ class Isapi:
         raise Declined(why or f"HTTP {status}")
 
     def _lost(self, error: httpx.RequestError) -> DeviceLost:
-        return DeviceLost(f"{self._url}: {error or type(error).__name__}")
+        return DeviceLost(f"{self._url}: {str(error) or type(error).__name__}")
 
 
 def _reason(answer: bytes) -> str:

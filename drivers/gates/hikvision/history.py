@@ -4,11 +4,12 @@ import datetime as dt
 
 import msgspec
 
+from cardea.runtime.backoff import Backoff
 from cardea.runtime.clock import Clock, Entropy
 from cardea.runtime.logs import get_logger
-from drivers.api import CredentialPresented, DeviceLost, Emit
+from drivers.api import CredentialPresented, Emit
 from drivers.gates.hikvision.client import JSON, Declined, Isapi
-from drivers.gates.hikvision.decode import HistoryPage, history_page
+from drivers.gates.hikvision.decode import HistoryPage, Payload, history_page
 from drivers.gates.hikvision.identity import shown_time
 from drivers.gates.hikvision.intake import Intake
 from drivers.gates.hikvision.payload import Unreadable
@@ -20,6 +21,14 @@ PAGES_MAX = 8192
 _PATH = "/ISAPI/AccessControl/AcsEvent?format=json"
 
 _log = get_logger("hikvision")
+
+
+class _NotTaken(Exception):
+    """The store refused an event; ``before`` it, so many were taken."""
+
+    def __init__(self, before: int) -> None:
+        super().__init__()
+        self.before = before
 
 
 class History:
@@ -38,20 +47,30 @@ class History:
         self._settings = settings
         self._clock = clock
         self._entropy = entropy
+        self._backoff = Backoff(clock, entropy)
         self._works = settings.history_days > 0
 
     async def fetch(self, emit: Emit) -> int:
         """Hand on all that was missed, oldest first; how many people were among it.
 
         The search ends at this moment by the terminal's clock: what happens later comes live. It reads on
-        from what is settled, and what came live meanwhile is recognised; so a fetch that breaks off, or ends
-        at ``history_events_max``, is only begun again.
+        from what is settled, and what came live meanwhile is recognised; so a search that the store breaks
+        off, or that ends at ``history_events_max``, is only begun again.
 
         Raises:
-            DeviceLost: the terminal or the store gave way.
+            DeviceLost: the terminal gave way.
         """
-        if not self._works:
-            return 0
+        self._backoff.reset()
+        new = 0
+        while self._works:
+            try:
+                return new + await self._search(emit)
+            except _NotTaken as held:
+                new += held.before
+                await self._backoff.wait()
+        return new
+
+    async def _search(self, emit: Emit) -> int:
         until = await shown_time(self._isapi) or self._clock.now().utc
         after = self._intake.settled
         search = {
@@ -68,7 +87,11 @@ class History:
             page = await self._page({**search, "searchResultPosition": position})
             if page is None:
                 return new
-            new += await self._hand_on(page, after, emit)
+            for payload in page.payloads:
+                taken = await self._hand_on(payload, after, emit)
+                if taken is None:
+                    raise _NotTaken(new)
+                new += taken
             position += page.matches
             if not page.more or not page.matches:
                 return new
@@ -87,21 +110,20 @@ class History:
             _log.warning("history_unavailable", terminal=self._settings.base_url, reason=str(error))
             return None
 
-    async def _hand_on(self, page: HistoryPage, after: int, emit: Emit) -> int:
-        """Entries up to ``after`` are passed over: a terminal may ignore ``beginSerialNo``."""
-        new = 0
-        for payload in page.payloads:
-            serial = payload[-1].cursor
-            if serial is not None and serial <= after:
-                continue
-            before = self._intake.repeated
-            if not await self._intake.take(payload, emit):
-                raise DeviceLost("missed events cannot be stored now; they are fetched again later")
-            if serial is not None:
-                self._intake.settle(serial)
-            told = isinstance(payload[-1], CredentialPresented)
-            new += told and self._intake.repeated == before
-        return new
+    async def _hand_on(self, payload: Payload, after: int, emit: Emit) -> bool | None:
+        """Whether this told of somebody new; ``None``: it was not taken.
+
+        Entries up to ``after`` are passed over, since a terminal may ignore ``beginSerialNo``.
+        """
+        serial = payload[-1].cursor
+        if serial is not None and serial <= after:
+            return False
+        before = self._intake.repeated
+        if not await self._intake.take(payload, emit):
+            return None
+        if serial is not None:
+            self._intake.settle(serial)
+        return isinstance(payload[-1], CredentialPresented) and self._intake.repeated == before
 
 
 def _said(time: dt.datetime) -> str:
