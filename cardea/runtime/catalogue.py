@@ -124,5 +124,11 @@ def _literals(arguments: list[ast.expr], place: str) -> Iterator[str]:
             yield argument.value
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Update all catalogues from the source tree in the current folder."""
     sys.stderr.write(f"{update(Path.cwd())} entries want a translation\n")
+    return 0
+
+
+if __name__ == "__main__":  # pragma: no cover
+    sys.exit(main())

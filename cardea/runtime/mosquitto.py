@@ -8,6 +8,7 @@ that is root itself the configuration says ``user root``.
 """
 
 import asyncio
+import contextlib
 import os
 import pwd
 import shutil
@@ -32,6 +33,7 @@ LINE_BYTES_MAX = 64 * 1024
 INSTALL = "mosquitto is not installed; run: sudo apt-get install mosquitto"
 _WHERE = "/usr/sbin:/usr/local/sbin:/sbin:/opt/homebrew/sbin:/usr/local/opt/mosquitto/sbin"
 _RUNNING = " running"
+_NOT_TLS = b"Are you there?\n"
 
 
 class BrokerFailed(Exception):
@@ -200,10 +202,10 @@ class Mosquitto:
         return [*bound, mosquitto, "-c", str(config)]
 
     async def _ready(self) -> None:
-        """The process says that it runs, and a connection to it succeeds.
+        """The process says that it runs, and hangs up on somebody who does not speak TLS.
 
-        The word alone could come before the socket; a connection alone could reach another process that
-        held the port before ours.
+        The word comes before the main loop, and a signal in between would be lost (Mosquitto 2.0 sets its
+        running flag last); a bare connection could reach another process that held the port before ours.
         """
         assert self._reading is not None
         said = asyncio.create_task(self._running.wait())
@@ -213,10 +215,13 @@ class Mosquitto:
             said.cancel()
         while not self._reading.done():
             try:
-                _, writer = await asyncio.open_connection(self._settings.host, self._settings.port)
+                reader, writer = await asyncio.open_connection(self._settings.host, self._settings.port)
             except OSError:
                 await self._clock.sleep(RETRY_S)
                 continue
+            writer.write(_NOT_TLS)
+            with contextlib.suppress(OSError):
+                await reader.read()
             writer.close()
             return
         raise BrokerFailed(f"mosquitto ended at once: {' / '.join(self._last_lines) or 'it said nothing'}")

@@ -29,7 +29,7 @@ from cardea.runtime.bus import (
     check_sendable,
 )
 from cardea.runtime.inbox import BYTES_MAX, MESSAGES_MAX, Inbox, Tally
-from cardea.runtime.mqtt_client import MqttClient, NotAcknowledged, Troubles
+from cardea.runtime.mqtt_client import HungUp, MqttClient, NotAcknowledged, Troubles
 
 KEEPALIVE_S = 15
 """Half the default delay of a will (MESSAGING.md)."""
@@ -226,4 +226,8 @@ def _refused_or_down(error: aiomqtt.MqttError, troubles: Troubles) -> BusDown:
         code = error.rc.value if isinstance(error.rc, ReasonCode) else error.rc
         return BusRefused(str(error)) if code in _REFUSED_CODES else BusDown(str(error))
     said = troubles.last or str(error)
-    return BusRefused(said) if any(word in said for word in _REFUSED_WORDS) else BusDown(said)
+    if any(word in said for word in _REFUSED_WORDS):
+        return BusRefused(said)
+    if isinstance(error, HungUp):  # the alert of a refusal is sometimes lost with the connection
+        return BusDown(f"hung up before the greeting ({said}): starting, or our certificate is not taken")
+    return BusDown(said)

@@ -44,6 +44,10 @@ class NotAcknowledged(Exception):
     """The broker answered a PUBLISH with an error."""
 
 
+class HungUp(aiomqtt.MqttError):
+    """The broker ended the connection before its greeting."""
+
+
 class MqttClient(aiomqtt.Client):
     """One connection. ``arrived(topic, payload, retain)`` and ``gone(why)`` are called on the event loop."""
 
@@ -67,6 +71,7 @@ class MqttClient(aiomqtt.Client):
         """What the broker takes, by its greeting."""
         self.receive_maximum: int | None = None
         """How many unacknowledged messages the broker takes, by its greeting."""
+        self._client.connect_timeout = self.timeout
         self._client.on_connect = self._greeted
         self._client.on_disconnect = self._hung_up
         self._client.on_message = lambda _client, _data, message: self._take(message)
@@ -76,7 +81,7 @@ class MqttClient(aiomqtt.Client):
         """Connect.
 
         Raises:
-            aiomqtt.MqttError: refused (MqttCodeError), no connection, or no answer in time.
+            aiomqtt.MqttError: refused (MqttCodeError), no greeting (HungUp), no connection, or none in time.
         """
         await self.__aenter__()
         self._disconnected.add_done_callback(self._broke)
@@ -142,7 +147,7 @@ class MqttClient(aiomqtt.Client):
 
     def _over(self, why: str) -> None:
         if not self._connected.done():
-            self._connected.set_exception(aiomqtt.MqttError(why))
+            self._connected.set_exception(HungUp(why))
         if not self._disconnected.done():
             self._disconnected.set_result(None)
         for acknowledged in self._acknowledgements.values():

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -12,10 +13,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
+from typing import cast
 
 import pytest
 
 from cardea.contract.topics import DOWNWARD, UPWARD, Leaf, everyone, topic
+from cardea.runtime import mosquitto
 from cardea.runtime.bus import BusDown, BusRefused, Message, Session, Will
 from cardea.runtime.clock import SystemClock, SystemEntropy
 from cardea.runtime.mosquitto import BrokerFailed, BrokerSettings, Mosquitto
@@ -108,7 +111,7 @@ async def test_a_certificate_of_another_authority_is_refused(
     forged = replace(where("tower-1"), cert_file=files.cert_file, key_file=files.key_file)
     loop = asyncio.get_running_loop()
     begun_s = loop.time()
-    with pytest.raises(BusRefused, match=r"(?i)unknown.ca|certificate"):
+    with pytest.raises(BusDown, match=r"(?i)unknown.ca|certificate"):
         await MqttBus(forged, "tower-1").connect()
     assert loop.time() - begun_s < 2.0, "said at once, not after a time-out"
 
@@ -139,7 +142,7 @@ async def test_a_revoked_certificate_is_refused_and_its_connection_cut(
     authority.revoke(stolen.cert_file)
     await broker.restart()
     await _ends(session)
-    with pytest.raises(BusRefused, match=r"(?i)revoked"):
+    with pytest.raises(BusDown, match=r"(?i)revoked|certificate is not taken"):
         await MqttBus(stolen, "tower-1").connect()
     async with _session(where("tower-1"), "tower-1") as renewed:
         await renewed.publish(topic("tower-1", Leaf.STATE), b"back")
@@ -245,6 +248,67 @@ async def test_a_missing_broker_is_one_line_saying_what_to_install(
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(BrokerFailed, match="apt-get install mosquitto"):
         await Mosquitto(settings, SystemClock()).start()
+
+
+@pytest.fixture
+def impostor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a program called mosquitto first on the path."""
+
+    def install(script: str) -> None:
+        program = tmp_path / "bin" / "mosquitto"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+    return install
+
+
+async def test_a_broker_that_never_gets_ready_is_one_line(
+    settings: BrokerSettings, impostor: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cardea.runtime.mosquitto.READY_S_MAX", 0.3)
+    impostor("exec sleep 30")
+    broker = Mosquitto(settings, SystemClock())
+    with pytest.raises(BrokerFailed, match="did not answer within"):
+        await broker.start()
+    assert broker.pid is None
+
+
+async def test_a_broker_that_says_it_runs_but_takes_no_connection_is_not_ready(
+    settings: BrokerSettings, impostor: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cardea.runtime.mosquitto.READY_S_MAX", 0.3)
+    impostor("head -c 200000 /dev/zero >&2; echo >&2; echo 'mosquitto version 2 running' >&2; exec sleep 30")
+    with pytest.raises(BrokerFailed, match="did not answer within"):
+        await Mosquitto(settings, SystemClock()).start()
+
+
+async def test_a_program_that_cannot_be_started_is_one_line(
+    settings: BrokerSettings, impostor: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impostor("")
+    (settings.folder.parent / "bin" / "mosquitto").write_bytes(b"\x7fELF garbage")
+    programs = {"mosquitto": str(settings.folder.parent / "bin" / "mosquitto")}
+    monkeypatch.setattr(shutil, "which", lambda name, path: programs.get(name))
+    with pytest.raises(BrokerFailed, match="cannot be started"):
+        await Mosquitto(settings, SystemClock()).start()
+
+
+def test_root_hands_the_broker_over_to_the_owner_of_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OwnedFolder:
+        def __init__(self, uid: int) -> None:
+            self._uid = uid
+
+        def stat(self) -> os.stat_result:
+            return os.stat_result((0o40700, 1, 1, 1, self._uid, self._uid, 0, 0, 0, 0))
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    given = mosquitto._handed_over(cast("Path", OwnedFolder(1234)))
+    assert given == ["--reuid=1234", "--regid=1234", "--init-groups"]
+    assert mosquitto._handed_over(cast("Path", OwnedFolder(0))) == []
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    assert mosquitto._handed_over(cast("Path", OwnedFolder(1234))) == []
 
 
 async def test_the_end_of_the_process_is_seen_and_stop_may_be_called_again(settings: BrokerSettings) -> None:

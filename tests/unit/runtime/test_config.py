@@ -39,12 +39,17 @@ class Door(Settings):
     weights: tuple[float, ...] = ()
 
 
+class Empty(Settings):
+    pass
+
+
 class Site(Settings):
     name: str
     data_dir: RelativePath = Path("data")
     password: str = ""
     door: Door | None = None
     either: int | Literal["auto"] = "auto"
+    empty: Empty | None = None
     links: dict[str, Annotated[Tcp | Serial, Field(discriminator="kind")]] = Field(default={})
 
     @model_validator(mode="after")
@@ -112,7 +117,7 @@ def test_all_problems_are_said_at_once_with_key_value_and_remedy(tmp_path: Path)
         "links.four.baud: 'fast' → must be a valid integer, unable to parse string as an integer",
         (
             "nmae: 'a' → unknown key, 'name' may be meant; "
-            "known here: data_dir, door, either, links, name, password"
+            "known here: data_dir, door, either, empty, links, name, password"
         ),
     ]
 
@@ -127,6 +132,7 @@ def test_all_problems_are_said_at_once_with_key_value_and_remedy(tmp_path: Path)
             'name = "a"\n[door]\nnumber = 1\nzzz = 2',
             "door.zzz: 2 → unknown key; known here: number, weights",
         ),
+        ('name = "a"\n[empty]\nx = 1', "empty.x: 1 → unknown key; nothing may stand here"),
         ('name = "a"\nlinks = [1]', "links → must be a valid table"),
     ],
 )

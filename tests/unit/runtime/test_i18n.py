@@ -188,3 +188,13 @@ def test_a_catalogue_is_brought_up_to_date_from_the_source(
     assert 'msgid "New"\nmsgstr ""' in first
     assert catalogue.update(root) == 2
     assert old.read_text() == first
+
+
+def test_the_command_says_how_much_is_left_to_translate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(catalogue, "LOCALE", tmp_path)
+    (tmp_path / "zh_CN.po").write_text('msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n')
+    monkeypatch.chdir(_tree(tmp_path, 'A = msg("New")'))
+    assert catalogue.main() == 0
+    assert "1 entries want a translation" in capsys.readouterr().err
