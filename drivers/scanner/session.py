@@ -24,14 +24,13 @@ from drivers.scanner.settings import ScannerSettings
 
 CONNECT_S_MAX = 10.0
 """How long a scanner may be without any connection before it counts as lost."""
+HEARTBEAT_S = 10.0
+"""A scanner that says nothing shows by its standing connection that it lives; told so often."""
 CHANNEL = "line"
 
 
 class ScannerSession:
-    """One scanner; each of its connections is a stream of its own.
-
-    An open line or connection is all that a silent scanner shows of being alive.
-    """
+    """One scanner; each of its connections is a stream of its own."""
 
     def __init__(
         self,
@@ -67,9 +66,9 @@ class ScannerSession:
         return NotExecuted(RefusalReason.UNSUPPORTED, f"a scanner cannot do {type(command).__name__}")
 
     async def _next(self, ear: Attachment) -> Frame | None:
-        """The next frame, or ``None`` when a line that has begun goes no further."""
+        """The next frame, or ``None`` after a silence."""
         waiting = any(stream.pending for stream in self._streams.values())
-        patience_s = self._idle_s if waiting else None if self._streams else CONNECT_S_MAX
+        patience_s = self._idle_s if waiting else HEARTBEAT_S if self._streams else CONNECT_S_MAX
         try:
             async with asyncio.timeout(patience_s):
                 return await ear.receive()
@@ -81,8 +80,11 @@ class ScannerSession:
             return None
 
     async def _silence(self, ear: Attachment, emit: Emit) -> None:
+        """Lines that have begun go no further; and the connection still stands."""
+        now = self._context.clock.now()
         for connection, stream in self._streams.items():
-            await self._hand_on(stream.flush(self._context.clock.now()), connection, ear, emit)
+            await self._hand_on(stream.flush(now), connection, ear, emit)
+        await emit(HeartbeatSeen(at=now))
 
     async def _take(self, frame: Frame, ear: Attachment, emit: Emit) -> None:
         now = self._context.clock.now()

@@ -9,6 +9,8 @@ from drivers.io.relay_modbus.settings import DoorContact, InputContact, RelaySet
 
 REPEAT_S = 0.8
 """Repeat an unchanged input after this time, so that with polling it is at most a second old."""
+FLICKER = 5
+"""A contact that has not settled for so many times ``debounce_samples`` readings contradicts itself."""
 Bits = Mapping[int, bool]
 Fact = Callable[[bool | None, Instant], DeviceEvent | None]
 
@@ -23,9 +25,15 @@ class _Contact:
     fact: Fact
     repeats: bool
     candidate: bool | None = None
-    samples: int = 0
-    said: bool = False
-    stable: bool | None = None
+    """What the latest readings say, ``agreeing`` of them in a row."""
+    agreeing: int = 0
+    unsettled: int = 0
+    """Readings in a row since the last that was settled."""
+    known: bool = False
+    """Whether ``settled`` means anything yet."""
+    settled: bool | None = None
+    said: int = 0
+    """How often ``settled`` has been told since it became so; 0 = not yet."""
     said_s: float = 0.0
 
     def active(self, bits: Bits) -> bool | None:
@@ -54,20 +62,35 @@ class Contacts:
         return [fact for fact in facts if fact is not None]
 
     def _take(self, contact: _Contact, active: bool | None, at: Instant) -> DeviceEvent | None:  # noqa: FBT001  # the level itself
-        contact.samples = contact.samples + 1 if active is contact.candidate else 1
-        contact.candidate = active
-        if contact.samples >= self._debounce_samples:
-            changed = not contact.said or active is not contact.stable
-            contact.stable = active
-        else:
-            changed = False
-            if not contact.said:
-                return None
-        due = contact.repeats and at.mono_s - contact.said_s >= REPEAT_S
-        if not (changed or due):
+        self._settle(contact, active)
+        if not self._due(contact, at):
             return None
-        contact.said, contact.said_s = True, at.mono_s
-        return contact.fact(contact.stable, at)
+        contact.said += 1
+        contact.said_s = at.mono_s
+        return contact.fact(contact.settled, at)
+
+    def _settle(self, contact: _Contact, active: bool | None) -> None:  # noqa: FBT001  # the level itself
+        contact.agreeing = contact.agreeing + 1 if active is contact.candidate else 1
+        contact.candidate = active
+        if contact.agreeing >= self._debounce_samples:
+            contact.unsettled = 0
+        else:
+            contact.unsettled += 1
+            if contact.unsettled < FLICKER * self._debounce_samples:
+                return
+            active = None
+        if contact.settled is not active or not contact.known:
+            contact.settled, contact.known, contact.said = active, True, 0
+
+    @staticmethod
+    def _due(contact: _Contact, at: Instant) -> bool:
+        """A change is told twice, so that whoever debounces the facts has two that agree; then repeated."""
+        if not contact.known or contact.said == 0:
+            return contact.known
+        if not contact.repeats:
+            return False
+        confirms = contact.said == 1 and contact.candidate is contact.settled
+        return confirms or at.mono_s - contact.said_s >= REPEAT_S
 
 
 def _input(settings: InputContact) -> _Contact:

@@ -116,7 +116,7 @@ class RelaySession:
             began_s = self._clock.monotonic_s()
             try:
                 await self._actuation.settle()
-                self._sample(contacts, await self._read(contacts), events)
+                bits = await self._read(contacts)
                 if began_s - recheck_s >= RECHECK_S:
                     recheck_s = began_s
                     await self._recheck_watchdog()
@@ -127,6 +127,7 @@ class RelaySession:
                     raise
                 await self._clock.sleep(MISS_WAIT_POLLS * self._settings.poll_s)
                 continue
+            self._sample(contacts, bits, events)
             if began_s - heartbeat_s >= HEARTBEAT_S:
                 heartbeat_s = began_s
                 _put(events, HeartbeatSeen(at=self._clock.now()))

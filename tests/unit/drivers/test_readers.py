@@ -11,12 +11,14 @@ from drivers.api import (
     DeviceLost,
     DeviceMisconfigured,
     HeartbeatSeen,
+    LinkKind,
     NotExecuted,
     Reject,
     ShowText,
 )
 from drivers.links.opening import open_link
 from drivers.links.settings import SerialSettings, TcpSettings
+from drivers.links.stream import FRAMES_MAX, StreamLink
 from drivers.links.tcp import TcpListener
 from drivers.sim.qr_serial import QrSerialSim
 from drivers.sim.qr_tcp import QrTcpSim
@@ -104,6 +106,89 @@ async def test_a_reader_that_hangs_up_is_lost(reader, emitted, open_device, runn
             await asyncio.wait_for(task, 2)
         with pytest.raises(DeviceLost, match="link qr"):
             await asyncio.wait_for(link_task, 2)
+
+
+async def test_a_silent_scanner_shows_by_its_connection_that_it_lives(
+    reader, emitted, open_device, running, monkeypatch
+):
+    monkeypatch.setattr("drivers.scanner.session.HEARTBEAT_S", 0.02)
+    sim, link, _ = reader
+    async with running(open_device("readers.qr_tcp", link).run(emitted)):
+        await sim.met()
+        await emitted.until(lambda e: isinstance(e, HeartbeatSeen), since=2)
+
+
+async def test_a_session_that_reads_too_slowly_says_so_and_goes_on(clock, emitted, open_device, running):
+    link = StreamLink("qr", LinkKind.TCP)
+    free = asyncio.Event()
+
+    async def slowly(event):
+        await free.wait()
+        return await emitted(event)
+
+    async with running(open_device("readers.qr_tcp", link).run(slowly)):
+        await asyncio.sleep(0)
+        connection = link.opened("here", lambda _: None)
+        await asyncio.sleep(0.01)
+        for number in range(FRAMES_MAX + 5):
+            link.received(connection, b"%d\n" % number)
+        free.set()
+        lost = await emitted.until(a_reject)
+        assert lost.reason == "bytes_lost"
+        link.received(connection, b"rest of what was lost\nwhole\n")
+        await emitted.until(a_code("whole"))
+        assert len(emitted.of(CredentialPresented)) == FRAMES_MAX + 1
+
+
+async def test_what_a_scanner_says_can_be_captured(reader, emitted, open_device, running):
+    class Sink:
+        def __init__(self):
+            self.pieces = []
+
+        def write(self, channel, chunk, at, *, end=False):
+            self.pieces.append((channel, chunk, end))
+
+    sim, link, _ = reader
+    sink = Sink()
+    async with running(open_device("readers.qr_tcp", link, capture=sink).run(emitted)) as task:
+        await sim.met()
+        sim.present("one")
+        await emitted.until(a_code("one"))
+        sim.hang_up()
+        await asyncio.wait([task], timeout=2)
+    assert sink.pieces == [("line", b"one\r\n", False), ("line", b"", True)]
+
+
+async def test_no_right_to_a_port_and_a_port_that_cannot_do_it(clock, tmp_path, monkeypatch):
+    link = open_link("line", SerialSettings(kind="serial", path=tmp_path / "tty"), clock)
+    for error, problem in ((PermissionError(13, "denied"), "dialout"), (ValueError("bad baud"), "bad baud")):
+
+        async def refuse(*_args, error=error, **_more):
+            raise error
+
+        monkeypatch.setattr("serial_asyncio_fast.create_serial_connection", refuse)
+        with pytest.raises(DeviceMisconfigured, match=problem):
+            await link.run()
+
+
+async def test_a_port_that_is_taken_is_tried_again(clock):
+    async with QrTcpSim() as other:
+        with pytest.raises(DeviceLost, match="cannot listen"):
+            await tcp_link(clock, other.port, listen=True).run()
+
+
+async def test_a_link_that_is_stopped_while_it_connects_leaves_nothing_open(reader, clock):
+    sim, _, _ = reader
+    for turns in range(6):
+        link = tcp_link(clock, sim.port)
+        assert isinstance(link, StreamLink)
+        task = asyncio.create_task(link.run())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        await asyncio.sleep(0.01)
+        assert link.connections == 0
 
 
 async def test_no_connection_is_a_lost_device(clock, emitted, open_device, monkeypatch, unused_tcp_port):

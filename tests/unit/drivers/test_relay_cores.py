@@ -43,10 +43,16 @@ def levels(contacts, samples):
     [
         ("0", []),
         ("00", [False]),
+        ("000", [False, False]),
+        ("0000", [False, False]),
         ("11", [True]),
-        ("0010100", [False]),
-        ("00110", [False, True]),
-        ("001100", [False, True, False]),
+        ("0010100", [False, False]),
+        ("000110", [False, False, True]),
+        ("0001110", [False, False, True, True]),
+        ("00011000", [False, False, True, False, False]),
+        ("00" + "10" * 4 + "1", [False, False]),
+        ("00" + "10" * 5, [False, False, None]),
+        ("01" * 5 + "000", [None, False, False]),
     ],
 )
 def test_a_change_needs_equal_samples_in_a_row(samples, wanted):

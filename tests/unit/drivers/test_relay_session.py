@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from cardea.contract.reasons import RefusalReason
+from drivers import catalog
 from drivers.api import (
     DeviceIdentified,
     DeviceLost,
@@ -21,6 +22,7 @@ from drivers.api import (
     OpenDoor,
     ShowText,
 )
+from drivers.links.modbus import LineBusy
 from drivers.links.opening import open_link
 from drivers.links.settings import ModbusRtuSettings, ModbusTcpSettings
 from drivers.sim.relay_modbus import (
@@ -60,7 +62,8 @@ async def tcp(clock):
     """One board behind Modbus TCP, and the link to it, running."""
     board = healthy(RelayBoard(1, clock))
     async with RelayTcpSim([board]) as sim:
-        link = open_link("io", ModbusTcpSettings(kind="modbus_tcp", host="127.0.0.1", port=sim.port), clock)
+        at = ModbusTcpSettings(kind="modbus_tcp", host="127.0.0.1", port=sim.port, answer_s_max=0.1)
+        link = open_link("io", at, clock)
         task = asyncio.create_task(link.run())
         yield board, link
         task.cancel()
@@ -101,8 +104,10 @@ async def test_fire_is_seen_within_half_a_second_at_the_default_rate(
         began_s = clock.monotonic_s()
         board.set_input(0, on=False)
         board.set_input(1, on=True)
-        fire = await emitted.until(lambda e: isinstance(e, InputChanged) and e.active is True, since=seen)
-        assert fire.at.mono_s - began_s < 0.4
+        await emitted.until(lambda e: isinstance(e, InputChanged) and e.active is True, since=seen)
+        first = len(emitted.all)
+        again = await emitted.until(lambda e: isinstance(e, InputChanged) and e.active is True, since=first)
+        assert again.at.mono_s - began_s < 0.45, "two agreeing facts, for who debounces them"
 
 
 async def test_a_contradicting_pair_is_neither_active_nor_not(tcp, emitted, open_device, running):
@@ -326,6 +331,98 @@ async def test_a_board_with_outputs_only_shows_that_it_lives(tcp, emitted, open_
         await emitted.until(lambda e: isinstance(e, HeartbeatSeen))
         await emitted.until(lambda e: isinstance(e, HeartbeatSeen), since=1)
         assert emitted.of(HeartbeatSeen) == emitted.all
+
+
+async def test_what_the_board_says_can_be_captured(tcp, emitted, open_device, running):
+    class Sink:
+        def __init__(self):
+            self.pieces = []
+
+        def write(self, channel, chunk, at, *, end=False):
+            self.pieces.append((channel, chunk, at, end))
+
+    _, link = tcp
+    sink = Sink()
+    device = open_device("io.relay_modbus", link, capture=sink, **settings())
+    async with running(device.run(emitted)):
+        await online(emitted)
+    driver = catalog.find("io.relay_modbus")
+    decoder = driver.decoders["line"](driver.settings.model_validate(settings()))
+    told = [event for _, chunk, at, _ in sink.pieces for event in decoder.feed(chunk, at)]
+    assert {channel for channel, *_ in sink.pieces} == {"line"}
+    assert told[:3] == [event for event in emitted.all if not isinstance(event, HeartbeatSeen)][:3]
+
+
+async def test_a_command_that_nobody_answers_is_not_executed_and_taken_back(
+    tcp, emitted, open_device, running
+):
+    board, link = tcp
+    device = open_device("io.relay_modbus", link, **settings(poll_s=0.2, watchdog={**WATCHDOG, "value": 600}))
+    async with running(device.run(emitted)):
+        await online(emitted)
+        heard, locked = board.expect(0, on=True), board.expect(0, on=False)
+        board.faults.silent = True
+        receipts = [
+            await device.submit(OpenDoor("a", 1, 60)),
+            await device.submit(OpenDoor("b", 2, 1)),
+            await device.submit(LeaseOutput("c", 1, 2)),
+        ]
+        for receipt in receipts:
+            assert isinstance(receipt, NotExecuted)
+            assert receipt.reason is RefusalReason.UNREACHABLE
+        assert heard.done(), "the board heard it, only its answer was lost"
+        board.faults.silent = False
+        assert (await asyncio.wait_for(locked, 3)).cause == "write"
+
+
+async def test_a_command_that_the_board_refuses(tcp, emitted, open_device, running):
+    _, link = tcp
+    doors = [{"door": 1, "coil": 0, "pulse": {"address": 999}}]
+    device = open_device("io.relay_modbus", link, **settings(doors=doors))
+    async with running(device.run(emitted)):
+        await online(emitted)
+        receipt = await device.submit(OpenDoor("a", 1, 1))
+        assert isinstance(receipt, NotExecuted)
+        assert receipt.reason is RefusalReason.DEVICE_REFUSED
+
+
+async def test_a_line_with_a_full_queue_says_so(tcp, emitted, open_device, running, monkeypatch):
+    async def busy(*_args, **_more):
+        raise LineBusy("too many")
+
+    _, link = tcp
+    device = open_device("io.relay_modbus", link, **settings())
+    async with running(device.run(emitted)):
+        await online(emitted)
+        monkeypatch.setattr(link, "write_register", busy)
+        monkeypatch.setattr(link, "write_coil", busy)
+        for command in (OpenDoor("a", 2, 1), OpenDoor("b", 1, 1)):
+            receipt = await device.submit(command)
+            assert isinstance(receipt, NotExecuted)
+            assert receipt.reason is RefusalReason.QUEUE_FULL
+
+
+async def test_events_that_nobody_fetches_end_the_session(tcp, open_device, running, monkeypatch):
+    monkeypatch.setattr("drivers.io.relay_modbus.session.EVENTS_MAX", 3)
+    stuck = asyncio.Event()
+
+    async def emit(_event):
+        await stuck.wait()
+
+    board, link = tcp
+    device = open_device("io.relay_modbus", link, **settings())
+    with pytest.raises(DeviceLost, match="not fetched"):
+        await asyncio.wait_for(device.run(emit), 4)
+    assert board.requests > 3
+
+
+async def test_a_hold_that_is_ended_twice_and_a_door_that_was_never_held(tcp, emitted, open_device, running):
+    board, link = tcp
+    device = open_device("io.relay_modbus", link, **settings())
+    async with running(device.run(emitted)):
+        await online(emitted)
+        assert await device.submit(HoldOpen("a", 1, on=False)) == Executed()
+        assert board.writes == 0
 
 
 async def test_needs_a_modbus_link(open_device):
