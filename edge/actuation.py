@@ -5,9 +5,9 @@ confirmed it, and anew whenever the device comes back.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from cardea.contract.reasons import Reason
 from cardea.contract.records import Outcome, Side
@@ -26,6 +26,8 @@ from drivers.api import (
     ShowText,
 )
 from edge.settings import DoorRef, Portal
+
+T = TypeVar("T")
 
 HOLD_RETRY_S = 1.0
 IN_FLIGHT_MAX = 64
@@ -63,23 +65,26 @@ class Actuation:
         self._translator = translator
         self._clock = clock
         self._entropy = entropy
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._holding = {
             door: _Hold(self, door) for door in self._doors() if self._can(door.device, HoldOpen)
         }
 
-    def release(self, side: Side, release_s: float, ask: Ask | None, text: str) -> None:
-        """Let somebody through: the door of that side is pulsed, a terminal that asked is answered."""
-        door = self._door_of(side)
-        if ask is not None:
-            self._start(ask.device, AnswerCheck(self._entropy.new_id(), ask.number, granted=True, text=text))
-        answered = ask is not None and door == DoorRef(device=ask.device, door=ask.door)
-        if door is not None and not answered and self._can(door.device, OpenDoor):
-            self._start(door.device, OpenDoor(self._entropy.new_id(), door.door, release_s))
+    def release(self, side: Side, release_s: float, asks: Sequence[Ask] = ()) -> "asyncio.Task[bool] | None":
+        """Pulse the door of that side; the task says whether the device did. ``None``: nothing to pulse.
 
-    def refuse(self, ask: Ask, text: str) -> None:
-        """Answer a terminal that asked: it stays shut."""
-        self._start(ask.device, AnswerCheck(self._entropy.new_id(), ask.number, granted=False, text=text))
+        A door whose own terminal asked is opened by the terminal, on the answer (:meth:`answer`).
+        """
+        door = self._door_of(side)
+        if door is None or any(DoorRef(device=ask.device, door=ask.door) == door for ask in asks):
+            return None
+        if not self._can(door.device, OpenDoor):
+            return None
+        return self._start(door.device, OpenDoor(self._entropy.new_id(), door.door, release_s))
+
+    def answer(self, ask: Ask, *, granted: bool, text: str) -> None:
+        """Answer a terminal that waits."""
+        self._start(ask.device, AnswerCheck(self._entropy.new_id(), ask.number, granted=granted, text=text))
 
     def show(self, device: str, text: str) -> None:
         """Show a line on a device that can."""
@@ -95,17 +100,23 @@ class Actuation:
         for hold in self._holding.values():
             hold.want(on=on)
 
+    @property
+    def devices(self) -> frozenset[str]:
+        """The devices that move this portal's doors."""
+        return frozenset(door.device for door in self._doors())
+
     def device_is_back(self, device: str) -> None:
         """A device came online: what it should hold is said to it anew."""
         for door, hold in self._holding.items():
             if door.device == device:
                 hold.say_again()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Run ``work`` beside everything else until :meth:`close`."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def close(self) -> None:
         """End what is on its way. Doors keep what their devices were told: leases and holds end there."""
@@ -135,11 +146,11 @@ class Actuation:
         """A fresh id: an attempt that failed is not the same command again."""
         return self._entropy.new_id()
 
-    def _start(self, device: str, command: Command) -> None:
-        self.spawn(self._submit_once(device, command))
+    def _start(self, device: str, command: Command) -> "asyncio.Task[bool]":
+        return self.spawn(self._executed(device, command))
 
-    async def _submit_once(self, device: str, command: Command) -> None:
-        await self.submit(device, command)
+    async def _executed(self, device: str, command: Command) -> bool:
+        return isinstance(await self.submit(device, command), Executed)
 
     def _doors(self) -> tuple[DoorRef, ...]:
         doors = (self._portal.ingress.actuator, self._portal.egress.actuator)

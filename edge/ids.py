@@ -3,10 +3,10 @@
 import hashlib
 
 from cardea.runtime.clock import Entropy
-from drivers.api import DeviceEvent
+from drivers.api import Observed
 
 
-def record_id(gateway: str, device: str, event: DeviceEvent, entropy: Entropy) -> str:
+def record_id(gateway: str, device: str, event: Observed, entropy: Entropy) -> str:
     """32 hex digits: derived from the device's own number and time of the event, else fresh.
 
     The time is part of it because devices begin to count anew after a reset.

@@ -11,6 +11,7 @@ from typing import Any
 from cardea.contract.policy import AntiPassback, PortalPolicy
 from cardea.contract.records import Authority, CredentialKind
 from drivers.api import Driver, HoldOpen, LinkKind
+from edge.decide.lint import policy_misfits
 from edge.settings import Device, DoorRef, Lock, Portal
 from edge.topology import COMMANDS_OF, EVENT_OF, Role, Use, uses
 
@@ -208,7 +209,8 @@ def _policies_fit(parts: Parts) -> Iterator[Finding]:
 
 
 def misfits(portal: Portal, policy: PortalPolicy) -> Iterator[tuple[str, str, str]]:
-    """What a policy asks that this portal cannot give: key, value, advice. Also asked of signed policies."""
+    """What no policy may say and what this portal cannot give: key, value, advice. For signed ones too."""
+    yield from policy_misfits(policy)
     if policy.require_screening and not portal.ingress.thermometers:
         yield "require_screening", "true", f"{portal.name!r} has no thermometer; add ingress.thermometers"
     if policy.require_zone:
@@ -216,8 +218,6 @@ def misfits(portal: Portal, policy: PortalPolicy) -> Iterator[tuple[str, str, st
     counted_out = bool(portal.egress.readers)
     if policy.anti_passback is AntiPassback.HARD and not counted_out:
         yield "anti_passback", "hard", f"{portal.name!r} has no egress reader, so nobody could come in twice"
-    if policy.anti_passback is AntiPassback.TIMED and not policy.anti_passback_s:
-        yield "anti_passback_s", "0", "timed anti-passback needs a time above 0 s"
 
 
 def _known(what: str, names: frozenset[str]) -> str:

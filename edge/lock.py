@@ -20,14 +20,21 @@ Carry = Callable[[Sequence[Effect], Event], None]
 class Lock:
     """One portal's machine."""
 
-    def __init__(self, portal: str, clock: Clock, notes: Notes, fitting: Fitting, carry: Carry) -> None:
+    def __init__(
+        self, portal: str, clock: Clock, notes: Notes, fitting: Callable[[], Fitting], carry: Carry
+    ) -> None:
         self._portal = portal
         self._clock = clock
         self._notes = notes
         self._carry = carry
         self._changed = asyncio.Event()
-        self.fitting = fitting
+        self._fitting = fitting
         self.state = PortalState()
+
+    @property
+    def fitting(self) -> Fitting:
+        """What the portal is built of, with the times of the policy in force."""
+        return self._fitting()
 
     def boot(self) -> None:
         """Begin, as the notes say it was; pulses nothing (SAFETY.md L6)."""

@@ -51,7 +51,8 @@ class Notes:
         Raises:
             StoreFailed: the file cannot be opened or read.
         """
-        database = disk.open("notes", _SCHEMA)
+        loop = asyncio.get_running_loop()
+        database = await loop.run_in_executor(None, disk.open, "notes", _SCHEMA)
         rows = await database.run(lambda db: db.execute("SELECT kind, name, value FROM notes").fetchall())
         known = set(NoteKind)
         before = {(NoteKind(kind), name): value for kind, name, value in rows if kind in known}

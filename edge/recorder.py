@@ -58,6 +58,8 @@ class Draft:
         self._body = body
         self._written = False
         self._guard = threading.Lock()
+        self.durable: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """Whether it came to be on the disk, once that is known."""
 
     def amend(self, body: bytes) -> bool:
         """Put another body in its place; False when the transaction has begun already."""
@@ -122,7 +124,7 @@ class Recorder:
         began_s = self._clock.monotonic_s()
         task = asyncio.ensure_future(self._store.append_composed(lane, draft.compose))
         self._under_way.add(task)
-        task.add_done_callback(self._came_back)
+        task.add_done_callback(lambda done: self._came_back(done, draft))
         await asyncio.wait({task}, timeout=within_s)
         if not task.done():
             if not self.stalled:
@@ -131,15 +133,6 @@ class Recorder:
             return Commit.UNDER_WAY
         self.commit_s = self._clock.monotonic_s() - began_s
         return Commit.DONE if not task.cancelled() and task.exception() is None else Commit.NOT_BEGUN
-
-    async def settled(self, within_s: float) -> bool:
-        """Wait until everything handed over so far is durable; False when that takes longer."""
-        waiting = [*self._under_way, *(entry.done for entry in self._following)]
-        if self._store is None:
-            return not waiting
-        if waiting:
-            await asyncio.wait(waiting, timeout=within_s)
-        return all(future.done() for future in waiting)
 
     def follow(self, lane: Lane, body: bytes) -> "asyncio.Future[bool]":
         """Commit ``body`` as soon as the store lets us; the future says whether that came to pass."""
@@ -164,6 +157,12 @@ class Recorder:
             if self._failure is not None:
                 raise self._failure
 
+    async def drain(self, within_s: float) -> None:
+        """Before the end: give what is on its way a last chance."""
+        waiting = [*self._under_way, *(entry.done for entry in self._following)]
+        if waiting and self._store is not None:
+            await asyncio.wait(waiting, timeout=within_s)
+
     async def _append_some(self, store: Appends) -> None:
         lane = self._following[0].lane
         some = [entry for entry in list(self._following)[:TAKEN_MAX] if entry.lane is lane]
@@ -181,14 +180,15 @@ class Recorder:
             if not entry.done.done():
                 entry.done.set_result(True)
 
-    def _came_back(self, task: "asyncio.Task[tuple[int, ...]]") -> None:
+    def _came_back(self, task: "asyncio.Task[tuple[int, ...]]", draft: Draft) -> None:
         self._under_way.discard(task)
-        error = None if task.cancelled() else task.exception()
+        error = StoreFailed("cancelled") if task.cancelled() else task.exception()
+        draft.durable.set_result(error is None)
         if error is None:
             self.stalled = False
         elif isinstance(error, StoreFull):
             self._note_full()
-        else:
+        elif not task.cancelled():
             self._failure = error if isinstance(error, StoreFailed) else StoreFailed(repr(error))
         self._wake.set()
 

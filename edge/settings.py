@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from cardea.contract.records import Authority, CredentialKind
 from cardea.runtime.config import RelativePath, Settings
@@ -20,6 +20,7 @@ ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 ENTRIES_MAX = 256
 """Links, devices or portals of one gateway at the most."""
 
+SecretName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 
 
@@ -58,6 +59,9 @@ class Gateway(Settings):
     linkage_domain: Id = Field(
         description="Sites of one domain know a person by the same pseudonym; others cannot be joined"
     )
+    linkage_secret: SecretName | None = Field(
+        default=None, description="Secret that the sites of the domain share; without it no other site joins"
+    )
 
 
 class Broker(Settings):
@@ -80,6 +84,9 @@ class Trust(Settings):
     )
     pass_keys: tuple[RelativePath, ...] = Field(
         default=(), max_length=16, description="Ed25519 public keys (PEM) that sign passes"
+    )
+    pass_code_secret: SecretName | None = Field(
+        default=None, description="Secret from which rotating pass codes derive; without it none is honoured"
     )
 
 
@@ -153,6 +160,19 @@ class Egress(Settings):
     rex: ChannelRef | None = Field(default=None, description="Input of the request-to-exit button or sensor")
 
 
+class Screening(Settings):
+    """The site's thresholds of surface temperature, as its thermometer reports it."""
+
+    retest_c: float = Field(default=37.0, gt=30, lt=45, description="From here on measured again; °C")
+    elevated_c: float = Field(default=37.3, gt=30, lt=45, description="From here on elevated; °C")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Screening":
+        if self.retest_c > self.elevated_c:
+            raise ValueError("retest_c must not lie above elevated_c")
+        return self
+
+
 class Portal(Settings):
     """A way through: its two sides, the devices that serve each, and how its lock behaves."""
 
@@ -179,6 +199,7 @@ class Portal(Settings):
         default=False,
         description="Whether its thermometer has been shown to conform; otherwise it is advisory",
     )
+    screening: Screening = Field(default=Screening(), description="Thresholds of the temperature screening")
 
 
 class PolicyTable(Settings):

@@ -182,6 +182,17 @@ class DeviceSession:
         """Events refused because there were too many, since the gateway started."""
         return self._admission.refused
 
+    def picture(self, now_s: float) -> Mapping[str, object]:
+        """For ``cardea edge status``."""
+        return {
+            "driver": self._fitted.device.driver,
+            "state": self.state.value if self.state else "starting",
+            "heard_s_ago": None if self.heard_s is None else round(now_s - self.heard_s, 1),
+            "restarts": self.restarts,
+            "rejects": self.rejects,
+            "refused": self.refused,
+        }
+
     async def run(self) -> None:
         """Keep the session going until cancelled or given up."""
         clock, entropy = self._around.clock, self._around.entropy

@@ -1,0 +1,274 @@
+"""The gateway: everything put together under one roof, started and ended in order."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from cardea.contract.orders import (
+    ApproveEpoch,
+    ClearFire,
+    Order,
+    OrderResult,
+    ReleasePortal,
+    SetLockdown,
+    Statuses,
+)
+from cardea.contract.policy import Policy
+from cardea.contract.reasons import RefusalReason
+from cardea.contract.records import DeviceState
+from cardea.runtime.i18n import translator
+from cardea.runtime.logs import get_logger
+from drivers.api import Accepted, DeviceContext, DeviceEvent, Link, Refused
+from edge.alerts import Alerts
+from edge.audit import Audit
+from edge.decide.decision import LogDrill
+from edge.device_facts import DeviceFact
+from edge.device_log import DeviceLog
+from edge.downlink import Hands
+from edge.health import RULES, Health, StatusFile, online, rss_mb
+from edge.hosting import Host
+from edge.lint import misfits
+from edge.loading import Configuration
+from edge.means import Means
+from edge.place import DeviceCursor
+from edge.portal import PortalTask
+from edge.recorder import Recorder
+from edge.router import Router
+from edge.storage import Stores
+from edge.supervisor import Supervisor, Surroundings
+from edge.telemetry import Telemetry
+from edge.uplink import Uplink
+from edge.vault import Applied
+
+OPEN_S_MAX = 10.0
+"""Doors are served after this time in any case, with or without a store."""
+DRAIN_S_MAX = 3.0
+_LOG = get_logger("gateway")
+
+Outcome = OrderResult | RefusalReason
+
+
+class Gateway:
+    """One gateway in one process."""
+
+    def __init__(self, configuration: Configuration, host: Host) -> None:
+        self._configuration = configuration
+        self._host = host
+        settings = configuration.settings
+        self._name = settings.gateway.id
+        self._notes_under_way: set[asyncio.Task[object]] = set()
+        self._portals: dict[str, PortalTask] = {}
+        self._recorder = Recorder(host.clock, host.entropy)
+        self._telemetry = Telemetry(host.clock, RULES)
+        self._stores = Stores(host, settings.gateway, configuration.policy, self._recorder, self._telemetry)
+        self.started = asyncio.Event()
+        """Set once doors are served."""
+
+    async def run(self) -> None:
+        """Serve until cancelled; then devices first, records after, stores last.
+
+        Raises:
+            ExceptionGroup: holding StoreFailed when the disk failed: the process must end.
+        """
+        try:
+            await self._open()
+            async with asyncio.TaskGroup() as stores:
+                stores.create_task(self._stores.run(self._hands), name="stores")
+                try:
+                    await self._serve()
+                finally:
+                    await self._recorder.drain(DRAIN_S_MAX)
+        finally:
+            await self._stores.close()
+            _LOG.info("gateway_stopped", gateway=self._name)
+
+    async def _open(self) -> None:
+        """Whatever opens in time is there before the first decision; the rest is tried again beside."""
+        for opening in (
+            self._stores.open_notes,
+            lambda: self._stores.open_outbox(self._hands),
+            self._stores.open_vault,
+        ):
+            try:
+                async with asyncio.timeout(OPEN_S_MAX):
+                    await opening()
+            except TimeoutError:
+                _LOG.error("store_slow_to_open", waited_s=OPEN_S_MAX)
+
+    async def _serve(self) -> None:
+        host, settings = self._host, self._configuration.settings
+        alerts = Alerts(self._name, host.clock, host.entropy, self._recorder, self._stores.notes)
+        fitted = self._configuration.devices
+        log = DeviceLog(
+            host.clock,
+            host.entropy,
+            self._recorder,
+            alerts,
+            {name: device.device.driver for name, device in fitted.items()},
+            settings.portals,
+        )
+        links = {name: host.open_link(name, link, host.clock) for name, link in settings.links.items()}
+        supervisor = Supervisor(fitted, links, self._around(log.tell, links))
+        means = Means(
+            gateway=self._name,
+            clock=host.clock,
+            entropy=host.entropy,
+            recorder=self._recorder,
+            alerts=alerts,
+            notes=self._stores.notes,
+            desk=self._stores.desk,
+            policy=lambda: self._stores.policy,
+            submit=supervisor.submit,
+            translator=translator(settings.gateway.language),
+            drivers={name: device.driver for name, device in fitted.items()},
+            state_of=lambda device: _state_of(supervisor, device),
+            drilled=self._drilled,
+        )
+        self._portals = {name: PortalTask(name, portal, means) for name, portal in settings.portals.items()}
+        self._router = Router(settings.portals, self._portals, self._telemetry.report)
+        log.news = self._router.device_changed
+        self._supervisor = supervisor
+        health = Health(self._name, host.clock, self._recorder, alerts, self._telemetry, self._numbers)
+        async with asyncio.TaskGroup() as live:
+            for name, portal in self._portals.items():
+                live.create_task(portal.run(), name=f"portal {name}")
+            live.create_task(supervisor.run(), name="supervisor")
+            live.create_task(health.run(), name="health")
+            if host.status_file is not None:
+                status = StatusFile(host.status_file, host.clock, self.picture)
+                live.create_task(status.run(), name="status")
+            self.started.set()
+            _LOG.info(
+                "gateway_started",
+                gateway=self._name,
+                devices=len(fitted),
+                portals=len(self._portals),
+                policy_version=self._stores.policy.version,
+            )
+
+    def _around(self, tell: Callable[[DeviceFact], None], links: Mapping[str, Link]) -> Surroundings:
+        host, notes = self._host, self._stores.notes
+
+        def context(name: str) -> DeviceContext:
+            device = self._configuration.devices[name].device
+            return DeviceContext(
+                device=name,
+                clock=host.clock,
+                entropy=host.entropy,
+                secrets=host.secrets,
+                link=None if device.link is None else links[device.link],
+                cursor=DeviceCursor(notes, name),
+                capture=host.capture(name, device.driver) if device.capture else None,
+            )
+
+        return Surroundings(
+            clock=host.clock,
+            entropy=host.entropy,
+            notes=notes,
+            take=self._take,
+            tell=tell,
+            context=context,
+        )
+
+    async def _take(self, device: str, event: DeviceEvent) -> Accepted | Refused:
+        return await self._router.take(device, event)
+
+    def _drilled(self, portal: str, drill: LogDrill) -> None:
+        """Into the log at once, and into the audit chain when there is one (SAFETY.md L11)."""
+        proven = "leaf opened" if drill.opened else "not proven"
+        _LOG.info("release_drill", portal=portal, proven=proven, after_s=round(drill.after_s, 2))
+        if self._stores.audit is not None:
+            detail = {"portal": portal, "proven": proven, "after_s": f"{drill.after_s:.2f}"}
+            note = asyncio.get_running_loop().create_task(
+                self._stores.audit.note("release_drill", "portal", detail)
+            )
+            self._notes_under_way.add(note)
+            note.add_done_callback(self._notes_under_way.discard)
+
+    # --- what comes down ----------------------------------------------------------------------------
+
+    def _hands(self, audit: Audit, uplink: Uplink) -> Hands:
+        return Hands(
+            execute=self._execute,
+            apply=self._apply,
+            faults=self._faults,
+            note=audit.note,
+            publish=uplink.publish,
+        )
+
+    async def _execute(self, order: Order) -> Outcome:
+        """Carry an order out at its portal."""
+        action = order.action
+        if isinstance(action, ApproveEpoch):
+            return OrderResult.EXECUTED
+        portal = self._portals.get(action.portal)
+        if portal is None:
+            return RefusalReason.WRONG_TARGET
+        match action:
+            case ReleasePortal():
+                return await portal.release_once()
+            case SetLockdown(on=on):
+                return portal.order_lockdown(on=on)
+            case ClearFire():
+                return portal.clear_fire()
+
+    async def _apply(self, statuses: Statuses) -> Applied:
+        """Into the vault; without one nothing can be held, so a whole document is asked for later."""
+        vault = self._stores.desk.vault
+        return Applied.BASE_MISSING if vault is None else await vault.apply(statuses)
+
+    def _faults(self, policy: Policy) -> Sequence[object]:
+        """What is wrong with a policy for this gateway's portals."""
+        portals = self._configuration.settings.portals
+        unknown = [f"portals.{name}: no such portal" for name in policy.portals if name not in portals]
+        wrong = [
+            f"{name}.{key}: {value}: {advice}"
+            for name, portal in portals.items()
+            for key, value, advice in misfits(portal, policy.of(name))
+        ]
+        return [*unknown, *wrong]
+
+    # --- what is told of it -------------------------------------------------------------------------
+
+    def _numbers(self) -> Mapping[str, float]:
+        outbox = self._stores.outbox
+        rows = 0 if outbox is None else sum(outbox.pending.values())
+        states = {name: session.state for name, session in self._supervisor.sessions.items()}
+        return {"outbox_rows": float(rows), "devices_online": float(online(states))}
+
+    def picture(self) -> Mapping[str, Any]:
+        """The whole gateway for ``cardea edge status``; nothing in it is personal."""
+        now, stores = self._host.clock.now(), self._stores
+        return {
+            "gateway": self._name,
+            "at": now.utc.isoformat(),
+            "clock": now.quality.value,
+            "pid": os.getpid(),
+            "version": self._host.version,
+            "policy_version": stores.policy.version,
+            "uplink": stores.uplink is not None and stores.uplink.online,
+            "stores": {
+                "outbox": stores.outbox is not None,
+                "vault": stores.desk.vault is not None,
+                "stalled": self._recorder.stalled,
+                "full": self._recorder.full,
+                "following": self._recorder.following,
+                "lost": self._recorder.lost,
+                "commit_ms": round(self._recorder.commit_s * 1000, 2),
+                "pending": {lane.value: n for lane, n in stores.outbox.pending.items()}
+                if stores.outbox
+                else {},
+            },
+            "people": stores.desk.vault.people if stores.desk.vault else None,
+            "rss_mb": round(rss_mb(), 1),
+            "devices": {
+                name: session.picture(now.mono_s) for name, session in self._supervisor.sessions.items()
+            },
+            "portals": {name: portal.picture() for name, portal in self._portals.items()},
+        }
+
+
+def _state_of(supervisor: Supervisor, device: str) -> DeviceState | None:
+    session = supervisor.sessions.get(device)
+    return None if session is None else session.state

@@ -1,0 +1,171 @@
+"""The approaches on the ingress side of one portal: a bounded inbox, and the one task that empties it.
+
+Credentials beyond the inbox are refused aloud, temperatures are latest-wins. What is aside of the way in
+(leaving, history) never waits for the person at the front.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from cardea.contract.policy import PortalPolicy
+from cardea.contract.reasons import RefusalReason
+from cardea.contract.records import Side
+from cardea.runtime.logs import get_logger
+from drivers.api import Accepted, CredentialPresented, Refused, TemperatureMeasured
+from edge.approaches import Case, Presented, opened
+from edge.credentials import Checked
+from edge.decide.approach import TemperatureScreened, person_key
+from edge.decide.evidence import Screening
+from edge.decide.screening import ScreeningLimits, screen
+from edge.ids import record_id
+from edge.judge import Judge
+from edge.means import Means
+from edge.memory import Memory
+from edge.settings import Portal
+from edge.verdicts import Verdicts
+
+INBOX_MAX = 16
+_LOG = get_logger("portal")
+AFTERGLOW_S = 1.0
+"""A temperature this soon after a decision belongs to the person who is just leaving."""
+
+Verdict = Accepted | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    device: str
+    event: TemperatureMeasured
+    screening: Screening
+    at_s: float
+
+
+class Gathering:
+    """One approach at a time."""
+
+    def __init__(
+        self, name: str, portal: Portal, judge: Judge, verdicts: Verdicts, memory: Memory, means: Means
+    ) -> None:
+        self._name = name
+        self._portal = portal
+        self._judge = judge
+        self._verdicts = verdicts
+        self._memory = memory
+        self._means = means
+        self._inbox: asyncio.Queue[Presented] = asyncio.Queue(INBOX_MAX)
+        limits = portal.screening
+        self._limits = ScreeningLimits(retest_c=limits.retest_c, elevated_c=limits.elevated_c)
+        self._measured: _Measured | None = None
+        self._arrived = asyncio.Event()
+        self._decided_s = -AFTERGLOW_S
+        self._case: Case | None = None
+
+    async def run(self) -> None:
+        """Gather and decide, until cancelled."""
+        while True:
+            await self._wait()
+            self._gather()
+            case = self._case
+            if case is not None and self._due(case):
+                self._case = None
+                await self._settle(case)
+
+    def measured(self, device: str, event: TemperatureMeasured) -> None:
+        """A temperature was taken; the newest that nobody has looked at counts."""
+        if event.offline or device not in self._portal.ingress.thermometers:
+            return
+        now_s = self._means.clock.monotonic_s()
+        if self._case is None and now_s - self._decided_s < AFTERGLOW_S:
+            return
+        compliant = self._portal.thermometer_compliant
+        screening = screen(event, self._limits, compliant=compliant)
+        self._measured = _Measured(device, event, screening, now_s)
+        self._arrived.set()
+
+    async def presented(self, device: str, event: CredentialPresented) -> Verdict:
+        """Somebody wants to come in; returns once the decision is durable."""
+        answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        try:
+            self._inbox.put_nowait(Presented(device, event, self._checked(event), answer))
+        except asyncio.QueueFull:
+            return Refused(RefusalReason.QUEUE_FULL)
+        self._arrived.set()
+        return await answer
+
+    async def aside(self, device: str, event: CredentialPresented, side: Side) -> Verdict:
+        """Somebody leaves, or the device tells of the past: decided at once, beside everything else."""
+        answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        case = self._opened(side, device, event)
+        case.present(Presented(device, event, self._checked(event), answer), self._means.clock.monotonic_s())
+        await self._settle(case)
+        return await answer
+
+    async def _wait(self) -> None:
+        """Until something arrives or the approach falls due."""
+        self._arrived.clear()
+        if not self._inbox.empty():
+            return
+        wait_s = None
+        if self._case is not None:
+            due_s = self._case.approach.deadline_s(self._policy())
+            wait_s = max(0.0, due_s - self._means.clock.monotonic_s())
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._arrived.wait()
+        except TimeoutError:
+            return
+
+    def _gather(self) -> None:
+        """Take in what has arrived: the temperature, then one credential."""
+        measured, self._measured = self._measured, None
+        presented = None if self._inbox.empty() else self._inbox.get_nowait()
+        now_s = self._means.clock.monotonic_s()
+        if self._case is None and presented is not None:
+            self._case = self._opened(Side.INGRESS, presented.device, presented.event)
+        if measured is not None:
+            self._take_measured(measured)
+        if presented is not None and self._case is not None:
+            self._case.present(presented, now_s)
+
+    def _take_measured(self, measured: _Measured) -> None:
+        """A temperature opens an approach only where one is asked for; else it waits for its person."""
+        if self._case is None:
+            if not self._policy().require_screening:
+                self._measured = measured
+                return
+            self._case = self._opened(Side.INGRESS, measured.device, measured.event)
+        if measured.at_s >= self._means.clock.monotonic_s() - self._policy().approach_s_max:
+            observed = self._case.approach.observe(TemperatureScreened(measured.screening), measured.at_s)
+            self._case.approach = observed
+
+    def _due(self, case: Case) -> bool:
+        now_s = self._means.clock.monotonic_s()
+        return case.approach.due(self._policy(), self._judge.unable(case), now_s)
+
+    async def _settle(self, case: Case) -> None:
+        try:
+            judged = await self._verdicts.give(case)
+        except Exception as error:  # noqa: BLE001  # an approach that fails must not end the portal
+            _LOG.error("approach_failed", portal=self._name, decision=case.approach.id, exc_info=error)
+            case.refuse(RefusalReason.STORE_FAILED)
+            return
+        now_s = self._means.clock.monotonic_s()
+        self._memory.decided(judged.evidence, case.approach, judged.decision, now_s)
+        if case.approach.side is Side.INGRESS and not case.backfilled:
+            self._decided_s = now_s
+
+    def _opened(self, side: Side, device: str, event: CredentialPresented | TemperatureMeasured) -> Case:
+        means = self._means
+        row_id = record_id(means.gateway, device, event, means.entropy)
+        return opened(row_id, side, means.clock.monotonic_s(), device, event)
+
+    def _checked(self, event: CredentialPresented) -> Checked:
+        now = self._means.clock.now()
+        checked = self._means.desk.check(event, self._name, now)
+        credential = checked.observation.credential
+        tries = self._memory.tries(person_key(credential), self._policy(), now.mono_s)
+        observation = replace(checked.observation, credential=replace(credential, tries=tries))
+        return replace(checked, observation=observation)
+
+    def _policy(self) -> PortalPolicy:
+        return self._means.policy().of(self._name)

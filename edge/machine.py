@@ -1,0 +1,110 @@
+"""The real machine under a gateway: disk, broker, links, keys and secrets, as the configuration names them.
+
+What is missing is said in one line each and the rest works: without a trusted key no order or pass is
+believed, without a broker certificate the outbox fills.
+"""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from cardea.contract import signed
+from cardea.runtime.clock import Clock, Entropy
+from cardea.runtime.config import Secrets
+from cardea.runtime.disk import SystemDisk
+from cardea.runtime.logs import get_logger
+from cardea.runtime.mqtt import Broker, MqttBus
+from cardea.runtime.private_files import FileUnusable
+from cardea.runtime.signing_keys import read_public_key
+from drivers.api import CaptureSink, DeviceMisconfigured
+from drivers.links.capture import CaptureFile
+from drivers.links.opening import open_link
+from edge.health import STATUS_FILE
+from edge.hosting import Host
+from edge.settings import GatewaySettings
+from edge.vault import KeyFile
+from models import passes
+
+VAULT_KEY = "vault.key"
+"""In the secrets folder: the key never stands beside the database that it opens."""
+_LOG = get_logger("machine")
+
+
+def real_host(settings: GatewaySettings, clock: Clock, entropy: Entropy) -> Host:
+    """The host of a daemon on this machine; never raises for what is missing."""
+    gateway, broker, trust = settings.gateway, settings.broker, settings.trust
+    secrets = Secrets(gateway.secrets_dir)
+    order_keys = _public_keys(trust.order_keys, "no order or policy signed with it is believed")
+    pass_keys = _public_keys(trust.pass_keys, "no pass signed with it is believed")
+    address = Broker(broker.host, broker.port, broker.ca_file, broker.cert_file, broker.key_file)
+
+    def device_secret(name: str) -> str:
+        try:
+            return secrets(name)
+        except FileUnusable as error:
+            raise DeviceMisconfigured(str(error)) from error
+
+    def capture(device: str, driver: str) -> CaptureSink:
+        return CaptureFile(gateway.data_dir / "captures" / f"{device}.capture", driver, device)
+
+    return Host(
+        clock=clock,
+        entropy=entropy,
+        disk=SystemDisk(gateway.data_dir),
+        bus=MqttBus(address, gateway.id),
+        open_link=open_link,
+        secrets=device_secret,
+        vault_keys=KeyFile(gateway.secrets_dir / VAULT_KEY),
+        capture=capture,
+        order_keys={signed.key_id(key): key for key in order_keys},
+        pass_keys=passes.keyring(pass_keys),
+        code_root=_optional(secrets, trust.pass_code_secret, "no rotating pass is honoured"),
+        linkage_key=_optional(secrets, gateway.linkage_secret, "subjects are this gateway's own"),
+        status_file=gateway.data_dir / STATUS_FILE,
+        version=version("cardea-gateway"),
+    )
+
+
+def missing(settings: GatewaySettings, secrets_named: Sequence[str]) -> list[str]:
+    """One line for each key, certificate or secret that is named and cannot be used; for ``edge check``."""
+    lines: list[str] = []
+    for path in (*settings.trust.order_keys, *settings.trust.pass_keys):
+        try:
+            read_public_key(path)
+        except FileUnusable as error:
+            lines.append(str(error))
+    broker = settings.broker
+    lines += [
+        f"{path}: is not there; without it there is no connection to the broker"
+        for path in (broker.ca_file, broker.cert_file, broker.key_file)
+        if not path.is_file()
+    ]
+    secrets = Secrets(settings.gateway.secrets_dir)
+    for name in secrets_named:
+        try:
+            secrets(name)
+        except FileUnusable as error:
+            lines.append(str(error))
+    return lines
+
+
+def _public_keys(paths: Sequence[Path], consequence: str) -> list[Ed25519PublicKey]:
+    keys: list[Ed25519PublicKey] = []
+    for path in paths:
+        try:
+            keys.append(read_public_key(path))
+        except FileUnusable as error:
+            _LOG.warning("key_unusable", reason=str(error), consequence=consequence)
+    return keys
+
+
+def _optional(secrets: Secrets, name: str | None, consequence: str) -> bytes | None:
+    if name is None:
+        return None
+    try:
+        return secrets(name).encode()
+    except FileUnusable as error:
+        _LOG.warning("secret_unusable", reason=str(error), consequence=consequence)
+        return None

@@ -1,0 +1,40 @@
+"""What every portal needs of its gateway."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cardea.contract.policy import Policy
+from cardea.contract.records import DeviceState
+from cardea.runtime.clock import Clock, Entropy
+from cardea.runtime.i18n import Translator
+from drivers.api import Driver
+from edge.actuation import Submit
+from edge.alerts import Alerts
+from edge.credentials import CredentialDesk
+from edge.decide.decision import LogDrill
+from edge.notes import Notes
+from edge.recorder import Recorder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """Handed to each portal."""
+
+    gateway: str
+    clock: Clock
+    entropy: Entropy
+    recorder: Recorder
+    alerts: Alerts
+    notes: Notes
+    desk: CredentialDesk
+    policy: Callable[[], Policy]
+    """The policy in force; asked anew for each decision."""
+    submit: Submit
+    translator: Translator
+    drivers: Mapping[str, Driver[Any]]
+    """The driver of each device."""
+    state_of: Callable[[str], DeviceState | None]
+    """What the supervisor knows of a device; ``None`` before its first session."""
+    drilled: Callable[[str, LogDrill], None]
+    """Writes a release drill of a portal down."""

@@ -1,0 +1,61 @@
+"""From devices to the portals that use them, and into the telemetry what is a number and nothing else."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from cardea.contract.records import DeviceState
+from drivers.api import Accepted, DeviceEvent, Refused, TemperatureMeasured, UnitReported
+from edge.settings import Portal
+from edge.topology import uses
+
+Verdict = Accepted | Refused
+Report = Callable[[str, float], None]
+"""A number of a series; never waits."""
+
+
+class Takes(Protocol):
+    """What the router needs of a portal."""
+
+    async def take(self, device: str, event: DeviceEvent) -> Verdict:
+        """Take a device's event in."""
+        ...
+
+    def device_changed(self, device: str, state: DeviceState) -> None:
+        """A device came or went."""
+        ...
+
+
+class Router:
+    """Knows which portals use which device."""
+
+    def __init__(self, portals: Mapping[str, Portal], tasks: Mapping[str, Takes], report: Report) -> None:
+        self._users: dict[str, list[Takes]] = {}
+        for name, portal in portals.items():
+            for device in dict.fromkeys(use.device for use in uses(portal)):
+                self._users.setdefault(device, []).append(tasks[name])
+        self._report = report
+
+    async def take(self, device: str, event: DeviceEvent) -> Verdict:
+        """Hand an event to every portal that uses the device; refused when one of them refuses."""
+        self._numbers(device, event)
+        users = self._users.get(device, ())
+        if len(users) == 1:
+            return await users[0].take(device, event)
+        verdicts = await asyncio.gather(*(user.take(device, event) for user in users))
+        return next((verdict for verdict in verdicts if isinstance(verdict, Refused)), Accepted())
+
+    def device_changed(self, device: str, state: DeviceState) -> None:
+        """Tell the portals that use the device."""
+        for user in self._users.get(device, ()):
+            user.device_changed(device, state)
+
+    def _numbers(self, device: str, event: DeviceEvent) -> None:
+        match event:
+            case TemperatureMeasured(value_c=value_c, offline=False):
+                self._report(f"{device}/surface_temp_c", value_c)
+            case UnitReported(values=values, offline=False):
+                for metric, value in values.items():
+                    self._report(f"{device}/{metric}", value)
+            case _:
+                pass
