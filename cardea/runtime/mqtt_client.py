@@ -4,7 +4,8 @@ aiomqtt 2.5 (a) returns from ``publish`` as if all were well when the broker ans
 (b) waits for its whole time-out when a broker hangs up before its greeting, which is how a certificate
 refused under TLS 1.3 looks, and (c) spends most of its time per message on tasks and topic objects. So the
 callbacks that it installs on paho are overridden here, and only here; ``aiomqtt < 3`` is pinned.
-Measured with 200-byte payloads, QoS 1: ``bench/bus.py``.
+Measured (``bench/bus.py``: TLS, QoS 1, 200 bytes, 100 in flight): 55 µs of CPU to publish and 70 to
+receive a message, where aiomqtt alone takes 78 and 115 without TLS (MESSAGING.md).
 """
 
 import asyncio
