@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, Connection, Engine, Insert, Table, create_engine, event, make_url, tuple_
@@ -25,6 +26,7 @@ def writer_engine(url: str, password: str | None = None) -> Engine:
     """
     engine = _engine(url, password, pool_size=1, max_overflow=0)
     if engine.dialect.name == "sqlite":
+        event.listen(engine, "do_connect", _for_the_owner_only)
         event.listen(engine, "connect", _durable)
         event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -78,6 +80,11 @@ def _engine(url: str, password: str | None, *, pool_size: int, max_overflow: int
         return create_engine(address, pool_size=pool_size, max_overflow=max_overflow, **options)
     except ModuleNotFoundError as error:
         raise UnknownStore(f"the driver {error.name} of {address.drivername} is not installed") from error
+
+
+def _for_the_owner_only(_dialect: object, _record: object, cargs: tuple[Any, ...], _kwargs: object) -> None:
+    """SQLite gives its journals the mode of the file, so the file must have the right one first."""
+    Path(cargs[0]).touch(mode=0o600)
 
 
 def _durable(connection: DBAPIConnection, _record: object) -> None:
