@@ -364,8 +364,11 @@ class Driver(Generic[S]):
     decoders: Mapping[str, Callable[[S], Decoder]]
     """A fresh decoder for each channel of a capture (``stream``, ``push``, ``line`` …)."""
     link: LinkKind | None = None
+    """The link that every device of the family needs; ``None``: none, or as ``link_for`` says."""
     events: tuple[type[Any], ...] = ()
     commands: tuple[type[Any], ...] = field(default=())
     example: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Settings that are valid, for documentation, conformance and ``cardea decode`` without a configuration;
     may be left out when the settings have a default for everything."""
+    link_for: Callable[[S], LinkKind | None] | None = None
+    """The link that a device with these settings needs, where that depends on them."""

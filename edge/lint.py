@@ -42,6 +42,8 @@ class Parts:
     portals: Mapping[str, Portal]
     drivers: Mapping[str, Driver[Any]]
     """The driver of each device whose driver is known."""
+    needed_links: Mapping[str, LinkKind | None]
+    """The link that each device whose settings are well formed needs."""
     policies: Mapping[str, PortalPolicy]
     """The policy in force at each portal whose policy is well formed."""
     degrade_given: frozenset[str]
@@ -60,22 +62,28 @@ def findings(parts: Parts) -> Iterator[Finding]:
 
 def _links_known_and_fitting(parts: Parts) -> Iterator[Finding]:
     for name, device in parts.devices.items():
-        if device.link is None:
-            continue
         key = f"devices.{name}.link"
-        if device.link not in parts.names["links"]:
+        if device.link is not None and device.link not in parts.names["links"]:
             yield Finding(key, device.link, _known("link", parts.names["links"]))
-            continue
-        driver, kind = parts.drivers.get(name), parts.link_kinds.get(device.link)
-        if driver is None or kind is None:
-            continue
-        if driver.link is None:
-            yield Finding(key, device.link, f"driver {device.driver!r} shares no link; leave this out")
-        elif LINK_KINDS[kind] is not driver.link:
-            wanted = ", ".join(sorted(k for k, v in LINK_KINDS.items() if v is driver.link))
+        elif name in parts.needed_links:
+            yield from _link_misfits(key, device, parts.needed_links[name], parts.link_kinds)
+
+
+def _link_misfits(
+    key: str, device: Device, needed: LinkKind | None, kinds: Mapping[str, str]
+) -> Iterator[Finding]:
+    kind = kinds.get(device.link or "")
+    if device.link is not None and kind is None:
+        return
+    if needed is None:
+        if kind is not None:
             yield Finding(
-                key, f"{device.link} ({kind})", f"driver {device.driver!r} needs a link of {wanted}"
+                key, device.link, f"{device.driver!r}, set up like this, shares no link; leave this out"
             )
+    elif kind is None or LINK_KINDS[kind] is not needed:
+        wanted = ", ".join(sorted(name for name, fits in LINK_KINDS.items() if fits is needed))
+        shown = None if kind is None else f"{device.link} ({kind})"
+        yield Finding(key, shown, f"{device.driver!r} needs a link of {wanted}")
 
 
 def _devices_known_and_able(parts: Parts) -> Iterator[Finding]:

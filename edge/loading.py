@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from cardea.contract.policy import Policy, PortalPolicy
 from cardea.runtime.config import ConfigInvalid, Problem, Settings, check, read_toml
-from drivers.api import DeviceMisconfigured, DeviceSettings, Driver
+from drivers.api import DeviceMisconfigured, DeviceSettings, Driver, LinkKind
 from drivers.links.settings import LinkSettings
 from edge import lint
 from edge.settings import Device, GatewaySettings, Portal
@@ -60,7 +60,7 @@ def load(path: Path, find: Find) -> Configuration:
     drivers = _drivers(devices, find, path, problems)
     fitted = dict(_fitted(devices, drivers, path, problems))
     policies = _policies(raw, path, problems)
-    parts = _parts(raw, path, devices, drivers, policies)
+    parts = _parts(raw, path, devices, drivers, fitted, policies)
     problems += [Problem(str(path), f.key, f.value, f.advice) for f in lint.findings(parts)]
     if problems or settings is None:
         raise ConfigInvalid(problems)
@@ -81,6 +81,7 @@ def _parts(
     path: Path,
     devices: Mapping[str, Device],
     drivers: Mapping[str, Driver[Any]],
+    fitted: Mapping[str, FittedDevice],
     policies: Mapping[str, PortalPolicy],
 ) -> lint.Parts:
     links = _well_formed(_Link, {name: {"link": link} for name, link in _table(raw, "links").items()}, path)
@@ -93,11 +94,17 @@ def _parts(
         devices=devices,
         portals=_well_formed(Portal, _table(raw, "portals"), path),
         drivers=drivers,
+        needed_links={name: _needed_link(device) for name, device in fitted.items()},
         policies={name: policies[key] for name, key in key_of.items() if key in policies},
         degrade_given=frozenset(name for name, key in key_of.items() if "degrade" in said.get(key, {})),
         policy_portals=own,
         names=names,
     )
+
+
+def _needed_link(fitted: FittedDevice) -> LinkKind | None:
+    driver = fitted.driver
+    return driver.link if driver.link_for is None else driver.link_for(fitted.settings)
 
 
 def _drivers(

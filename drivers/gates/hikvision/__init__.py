@@ -11,18 +11,24 @@ from drivers.api import (
     HeartbeatSeen,
     HoldOpen,
     InputChanged,
+    LinkKind,
     OpenDoor,
     Reject,
     TemperatureMeasured,
 )
 from drivers.gates.hikvision.decode import PushDecoder, StreamDecoder
-from drivers.gates.hikvision.settings import HikvisionSettings
+from drivers.gates.hikvision.settings import HikvisionSettings, Transport
 
 
 def _open(settings: HikvisionSettings, context: DeviceContext) -> Device:
     from drivers.gates.hikvision.session import Terminal  # brings httpx, which only a live session needs
 
     return Terminal(settings, context)
+
+
+def _link_for(settings: HikvisionSettings) -> LinkKind | None:
+    """Only a terminal that pushes calls us."""
+    return LinkKind.HTTP_LISTENER if settings.transport is Transport.PUSH else None
 
 
 DRIVER = Driver(
@@ -40,4 +46,5 @@ DRIVER = Driver(
     ),
     commands=(AnswerCheck, OpenDoor, HoldOpen),
     example={"base_url": "http://192.0.2.21", "user": "cardea", "password_secret": "gate-1"},
+    link_for=_link_for,
 )

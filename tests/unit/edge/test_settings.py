@@ -44,9 +44,10 @@ DRIVERS: dict[str, Driver[Any]] = {
         TerminalSettings,
         _never,
         {},
-        LinkKind.HTTP_LISTENER,
+        None,
         (CredentialPresented, TemperatureMeasured),
         (AnswerCheck, OpenDoor, HoldOpen),
+        link_for=lambda settings: LinkKind.TCP if settings.user == "line" else None,
     ),
     "readers.qr": Driver(PlainSettings, _never, {}, LinkKind.TCP, (CredentialPresented,), ()),
     "io.relay": Driver(
@@ -154,6 +155,14 @@ def test_a_good_file_is_taken_whole(read: Load, tmp_path: Path) -> None:
 CASES = {
     "an unknown link": (('link = "qr-1"', 'link = "qr-9"'), "devices.qr-1.link: qr-9 → no such link"),
     "a link of another kind": (('link = "line"', 'link = "qr-1"'), "devices.relay-1.link: qr-1 (tcp) →"),
+    "no link where one is needed": (
+        ('driver = "readers.qr"\nlink = "qr-1"', 'driver = "readers.qr"'),
+        "devices.qr-1.link → 'readers.qr' needs a link of tcp",
+    ),
+    "no link where these settings need one": (
+        ("tries = 2", 'user = "line"'),
+        "devices.gate-1.link → 'gates.terminal' needs a link of tcp",
+    ),
     "an unknown device": (
         ('readers = ["gate-1"]', 'readers = ["gate-9"]'),
         "portals.lobby-a.ingress.readers: gate-9 → no such device; known here: gate-1, qr-1, relay-1",
@@ -279,7 +288,7 @@ def test_a_driver_that_shares_no_link_is_given_none(wrong: Callable[..., list[st
     said = wrong(
         ("[devices.relay-1]", '[devices.pulse]\ndriver = "io.pulse"\nlink = "line"\n[devices.relay-1]')
     )
-    assert said == ["devices.pulse.link: line → driver 'io.pulse' shares no link; leave this out"]
+    assert said == ["devices.pulse.link: line → 'io.pulse', set up like this, shares no link; leave this out"]
 
 
 def test_the_schema_describes_every_key() -> None:
