@@ -49,7 +49,7 @@ def _collections(info: Any) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(drawn(info.item_type), min_size=low, max_size=low + 3).map(tuple)
 
 
-def _structs(info: mi.StructType) -> st.SearchStrategy[Any]:
+def _structs(info: mi.StructType | mi.DataclassType) -> st.SearchStrategy[Any]:
     fields = {field.name: drawn(field.type) for field in info.fields}
     return st.builds(info.cls, **fields)
 
@@ -68,6 +68,7 @@ _DRAW: dict[type[mi.Type], Callable[[Any], st.SearchStrategy[Any]]] = {
     mi.TupleType: lambda info: st.tuples(*[drawn(member) for member in info.item_types]),
     mi.DictType: lambda info: st.dictionaries(drawn(info.key_type), drawn(info.value_type), max_size=3),
     mi.StructType: _structs,
+    mi.DataclassType: _structs,
 }
 
 

@@ -371,4 +371,5 @@ def test_the_broker_dies_with_its_parent(settings: BrokerSettings, tmp_path: Pat
             break
         signal.sigtimedwait([], 0.01)
     else:
+        os.kill(pid, signal.SIGKILL)
         pytest.fail("mosquitto outlived its parent")
