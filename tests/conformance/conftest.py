@@ -10,7 +10,7 @@ import pytest
 
 from cardea.runtime.clock import SystemClock, SystemEntropy
 from drivers import catalog
-from drivers.api import Device, DeviceContext, DeviceMisconfigured, Driver, Link, LinkKind
+from drivers.api import Device, DeviceContext, Driver, Link, LinkKind
 from drivers.links.http_listener import HttpListenerSettings
 from drivers.links.opening import open_link
 from drivers.links.replay import Captured, read_capture
@@ -20,7 +20,7 @@ CAPTURES = Path(__file__).parent / "captures"
 NOBODY_PORT = 1
 """Nobody listens on the loopback's port 1."""
 NOWHERE: dict[str, dict[str, Any]] = {
-    "gates.hikvision": {"base_url": f"http://127.0.0.1:{NOBODY_PORT}", "transport": "stream"},
+    "gates.hikvision": {"base_url": f"http://127.0.0.1:{NOBODY_PORT}"},
 }
 """Settings that keep a driver which connects by itself away from the network."""
 HASTE = 50.0
@@ -90,26 +90,19 @@ def open_nowhere(name: str, driver: Driver[Any], tmp_path: Path) -> Callable[[],
         return f"secret {name}"
 
     def open_() -> Device:
+        settings = driver.settings.model_validate({**driver.example, **NOWHERE.get(name, {})})
+        kind = driver.link_for(settings) if driver.link_for else driver.link
         context = DeviceContext(
             device="device-1",
             clock=SystemClock(),
             entropy=SystemEntropy(),
             secrets=secret,
-            link=nowhere(driver.link, tmp_path),
+            link=nowhere(kind, tmp_path),
             cursor=NoCursor(),
         )
-        values = {**driver.example, **NOWHERE.get(name, {})}
-        return driver.open(driver.settings.model_validate(values), context)
+        return driver.open(settings, context)
 
     return open_
-
-
-@pytest.fixture
-def no_secrets() -> Callable[[str], str]:
-    def secret(name: str) -> str:
-        raise DeviceMisconfigured(f"there is no secret {name}")
-
-    return secret
 
 
 class _Hasty(selectors.DefaultSelector):
