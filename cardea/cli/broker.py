@@ -28,4 +28,6 @@ def _run(arguments: argparse.Namespace) -> int:
         asyncio.run(serve(load_broker(arguments.config)))
     except (ConfigInvalid, BrokerFailed) as error:
         raise CommandError(str(error)) from error
+    except OSError as error:
+        raise CommandError(f"cannot write {error.filename}: {error.strerror}") from error
     return 0

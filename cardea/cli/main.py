@@ -43,11 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Bad input ends with status 2 and one line on standard error, an interruption with 130.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser(arguments[0] if arguments else None)
-    parsed = parser.parse_args(arguments)
-    run = cast("Callable[[argparse.Namespace], int]", parsed.run)
     try:
-        return run(parsed)
+        parsed = _parser(next((word for word in arguments if word in GROUPS), None)).parse_args(arguments)
+        status = cast("Callable[[argparse.Namespace], int]", parsed.run)(parsed)
+        print(end="", flush=True)  # while a reader who has gone away can still be told from a success
     except CommandError as error:
         print(f"cardea: {error}", file=sys.stderr)
         return error.status
@@ -56,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+    return status
 
 
 def _parser(asked: str | None) -> argparse.ArgumentParser:

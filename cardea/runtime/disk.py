@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=16777216")
+
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
@@ -83,7 +85,10 @@ class SystemDisk:
 
     def open(self, name: str, schema: str) -> Database:
         """Open or make the file."""
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreFailed(f"{self._directory}: {error.strerror}") from error
         return SqliteDatabase(self._directory / f"{name}.sqlite", schema)
 
     def reserve(self, name: str, size: int) -> Reserve:
@@ -128,11 +133,12 @@ class SqliteDatabase:
     """A file, its connection and its thread."""
 
     def __init__(self, path: Path, schema: str) -> None:
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix=path.stem)
+        """Open or make ``path``; raises StoreFailed when it cannot be used."""
         try:
             self._connection = _connect(path, schema)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, OSError) as error:
             raise StoreFailed(f"{path}: {error}") from error
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=path.stem)
 
     async def run(self, work: Work[T]) -> T:
         """One transaction on the file's own thread."""
@@ -151,7 +157,9 @@ class SqliteDatabase:
             connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
             _roll_back(connection)
-            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            if (
+                getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            ):  # none when sqlite3 itself raises
                 raise StoreFull(str(error)) from error
             raise StoreFailed(str(error)) from error
         except sqlite3.DatabaseError as error:
@@ -167,12 +175,14 @@ class SqliteDatabase:
 
 def _connect(path: Path, schema: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
-    path.chmod(0o600)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA journal_size_limit=16777216")
-    connection.executescript(schema)
+    try:
+        path.chmod(0o600)
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        connection.executescript(schema)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from cardea.runtime.backoff import Backoff
@@ -16,6 +16,9 @@ from cardea.runtime.notify import READY, VARIABLE
 
 READY_S_MAX = 30.0
 STOP_S_MAX = 10.0
+KILL_S_MAX = 5.0
+DRAIN_S_MAX = 1.0
+"""How long the last words of a process that has ended are waited for."""
 LINE_BYTES_MAX = 64 * 1024
 STEADY_S = 30.0
 """A process that ran this long before it died is restarted at once."""
@@ -26,10 +29,22 @@ Tell = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """What to run: a name for the logs, and the words after ``cardea``."""
+    """What to run: a name for the logs, and the command."""
 
     name: str
-    arguments: tuple[str, ...]
+    command: tuple[str, ...]
+
+
+def cardea(*arguments: str) -> tuple[str, ...]:
+    """The command line of ``cardea``, for the interpreter that runs us; modules in the current folder are
+    not looked at."""
+    return (sys.executable, "-P", "-m", "cardea.cli.main", *arguments)
+
+
+def bound(command: Sequence[str]) -> tuple[str, ...]:
+    """``command`` so that it is asked to end even when we are killed outright (prctl PR_SET_PDEATHSIG)."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "TERM", "--", *command) if setpriv else tuple(command)
 
 
 class Running:
@@ -60,38 +75,46 @@ class Running:
             self._tell(self._child.name, f"not ready after {READY_S_MAX:.0f} s; going on without it")
 
     async def stop(self) -> None:
-        """Ask the process to end; insist after a while."""
+        """Ask the process to end, and pass on what it still says; insist after a while."""
         self._stopping = True
-        process = self._process
-        if process is not None and process.returncode is None:
+        keeper = self._keeper
+        if keeper is None:
+            return
+        if self._process is None:
+            keeper.cancel()  # between two attempts: there is nothing to end
+        else:
+            self._signal(signal.SIGTERM)
+        done, _ = await asyncio.wait((keeper,), timeout=STOP_S_MAX)
+        if not done:
+            self._tell(self._child.name, f"did not stop within {STOP_S_MAX:.0f} s; killed")
+            self._signal(signal.SIGKILL)
+            await asyncio.wait((keeper,), timeout=KILL_S_MAX)
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
-            try:
-                async with asyncio.timeout(STOP_S_MAX):
-                    await process.wait()
-            except TimeoutError:
-                self._tell(self._child.name, f"did not stop within {STOP_S_MAX:.0f} s; killed")
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+                self._process.send_signal(number)
 
     async def _keep(self) -> None:
         while not self._stopping:
             began_s = self._clock.monotonic_s()
-            status = await self._run_once()
+            try:
+                ended = f"ended ({_describe(await self._run_once())}); starting it again"
+            except OSError as error:
+                ended = f"cannot be started ({error.strerror}); trying again"
             if self._stopping:
                 return
             if self._clock.monotonic_s() - began_s >= STEADY_S:
                 self._backoff.reset()
-            self._tell(self._child.name, f"ended ({_describe(status)}); starting it again")
+            self._tell(self._child.name, ended)
             await self._backoff.wait()
 
     async def _run_once(self) -> int:
         async with _readiness(f"cardea-{os.getpid()}-{self._child.name}", self.ready) as address:
             process = await asyncio.create_subprocess_exec(
-                *_command(self._child),
+                *bound(self._child.command),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
@@ -101,19 +124,24 @@ class Running:
             )
             self._process = process
             assert process.stdout is not None
+            relaying = asyncio.create_task(self._relay(process.stdout))
             try:
-                async for line in _lines(process.stdout):
-                    self._tell(self._child.name, line)
                 return await process.wait()
             finally:
-                self._process = None if process.returncode is not None else process
+                _end_group(process.pid)
+                await asyncio.wait((relaying,), timeout=DRAIN_S_MAX)
+                relaying.cancel()
+                self._process = None
+
+    async def _relay(self, stream: asyncio.StreamReader) -> None:
+        async for line in _lines(stream):
+            self._tell(self._child.name, line)
 
 
-def _command(child: Child) -> list[str]:
-    """The child dies with us even when we are killed outright (prctl PR_SET_PDEATHSIG)."""
-    command = [sys.executable, "-m", "cardea.cli.main", *child.arguments]
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else command
+def _end_group(pid: int) -> None:
+    """What the process started and left behind goes with it; it would hold ports, files and our pipe."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _describe(status: int) -> str:
@@ -121,17 +149,24 @@ def _describe(status: int) -> str:
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
-    """Lines of output; one that is too long is cut, not fatal."""
+    """Lines of output; of one that is too long only the beginning."""
+    cut = False
     while True:
         try:
             line = await stream.readuntil(b"\n")
         except asyncio.IncompleteReadError as error:
-            if error.partial:
-                yield error.partial.decode(errors="replace")
-            return
+            line = error.partial
+            if not line:
+                return
         except asyncio.LimitOverrunError as error:
             line = await stream.readexactly(error.consumed)
-        yield line.decode(errors="replace").rstrip("\n")
+            if not cut:
+                yield f"{line.decode(errors='replace')}…"
+            cut = True
+            continue
+        if not cut:
+            yield line.decode(errors="replace").rstrip("\r\n")
+        cut = False
 
 
 @contextlib.asynccontextmanager

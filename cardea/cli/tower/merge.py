@@ -10,6 +10,8 @@ import msgspec
 _NOT_SHOWN = frozenset({"at", "level", "event", "process", "part"})
 _MARK = {"warning": "!", "error": "✗", "critical": "✗"}
 _COLOUR = {"broker": 35, "sim": 36, "cloud": 34, "gateway": 32, "tower": 33}
+_CONTROLS = {10: "\\n", **{code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}}
+"""What devices and strangers say must not steer the terminal on which it is read."""
 VALUE_CHARACTERS_MAX = 160
 
 
@@ -29,7 +31,7 @@ class MergedLog:
         if self._coloured:
             name = f"\033[{_COLOUR.get(process, 0)}m{name}\033[0m"
         try:
-            self._stream.write(f"{name} {text}\n")
+            self._stream.write(f"{name} {text.translate(_CONTROLS)}\n")
             self._stream.flush()
         except (OSError, ValueError):
             sys.stderr = None  # nobody reads us any more; the tower runs on
@@ -42,9 +44,9 @@ class MergedLog:
     def _time(self, at: object) -> str:
         try:
             moment = dt.datetime.fromisoformat(str(at))
-        except ValueError:
+            return moment.astimezone(self._zone).strftime("%H:%M:%S")
+        except (ValueError, OverflowError):
             return "--:--:--"
-        return moment.astimezone(self._zone).strftime("%H:%M:%S")
 
 
 def _event(line: str) -> Mapping[str, object] | None:
@@ -52,12 +54,11 @@ def _event(line: str) -> Mapping[str, object] | None:
         return None
     try:
         decoded = msgspec.json.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     return cast("Mapping[str, object]", decoded) if isinstance(decoded, dict) and "event" in decoded else None
 
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    text = text.replace("\n", "\\n")
     return text if len(text) <= VALUE_CHARACTERS_MAX else f"{text[:VALUE_CHARACTERS_MAX]}…"

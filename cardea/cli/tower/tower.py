@@ -2,20 +2,21 @@
 
 import asyncio
 import fcntl
-import os
 import signal
 import sys
-import tomllib
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cardea.cli.errors import CommandError
-from cardea.cli.tower.children import Child, Running
+from cardea.cli.tower.children import Child, Running, bound, cardea
 from cardea.cli.tower.layout import Layout, is_free, write_configs
 from cardea.cli.tower.merge import MergedLog
 from cardea.cli.tower.provision import provision
 from cardea.runtime.clock import SystemClock, SystemEntropy
+from cardea.runtime.config import ConfigInvalid
+from cardea.runtime.private_files import write_private
+from cloud.settings import load_cloud
 
 STOP_ORDER = ("gateway", "sim", "cloud", "broker")
 """The gateway first, so that it can still say goodbye; the broker last."""
@@ -58,7 +59,7 @@ async def run_tower(folder: Path, console_port: int | None) -> int:
 
 def _children(layout: Layout) -> tuple[Child, ...]:
     def child(name: str, *command: str) -> Child:
-        return Child(name, (*command, "--config", str(layout.config(name))))
+        return Child(name, cardea(*command, "--config", str(layout.config(name))))
 
     return (
         child("broker", "broker", "run"),
@@ -69,22 +70,27 @@ def _children(layout: Layout) -> tuple[Child, ...]:
 
 
 async def _import_people(layout: Layout, say: MergedLog) -> None:
-    """The people of the simulated world become those of the gateway's vault."""
+    """The people of the simulated world become those of the gateway's vault.
+
+    The file gets its name only once the vault has taken it in, so that a start cut short begins again.
+    """
     people = await _output("sim", "people", "--config", str(layout.config("sim")))
-    file = layout.folder / "sim" / "people.csv"
-    if file.exists() and file.read_bytes() == people:
+    taken = layout.folder / "sim" / "people.csv"
+    if taken.exists() and taken.read_bytes() == people:
         return
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as target:
-        target.write(people)
-    config = str(layout.config("gateway"))
-    told = await _output("edge", "import-people", str(file), "--config", config)
+    offered = taken.with_suffix(".new")
+    write_private(offered, people)
+    told = await _output("edge", "import-people", str(offered), "--config", str(layout.config("gateway")))
+    offered.replace(taken)
     say("tower", told.decode(errors="replace").strip())
 
 
 async def _output(*arguments: str) -> bytes:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cardea.cli.main", *arguments, stdout=asyncio.subprocess.PIPE
+        *bound(cardea(*arguments)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C reaches only us; it ends soon by itself
     )
     output, _ = await process.communicate()
     if process.returncode != 0:
@@ -111,10 +117,9 @@ def _asked_to_stop() -> asyncio.Event:
 
 def _console_port(layout: Layout) -> int:
     try:
-        settings = tomllib.loads(layout.config("cloud").read_text("utf-8"))
-        return int(settings["console"]["port"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{layout.config('cloud')}: [console] port cannot be read: {error}") from error
+        return load_cloud(layout.config("cloud")).console.port
+    except ConfigInvalid as error:
+        raise CommandError(str(error)) from error
 
 
 def _greet(layout: Layout, port: int) -> None:
