@@ -4,6 +4,7 @@
 A session that broke stays broken: :func:`keep_connected` makes the next one.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -111,9 +112,23 @@ async def keep_connected(
             session = await bus.connect(will())
             backoff.reset()
             try:
-                await serve(session)
+                await _serve_apart(serve, session)
             finally:
                 await session.close()
         except BusDown as error:
             lost(error)
         await backoff.wait()
+
+
+async def _serve_apart(serve: Serve, session: Session) -> None:
+    """Serve in a task of its own. A task group that is cancelled while one of its tasks fails tells only of
+    the failure (Python before 3.13): here the cancellation is ours and cannot be mistaken for a lost session.
+    """
+    serving = asyncio.ensure_future(serve(session))
+    try:
+        await asyncio.wait({serving})
+    except asyncio.CancelledError:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        raise
+    serving.result()

@@ -61,7 +61,7 @@ class Flights:
 
     def give_up(self, now_s: float, patience_s: float) -> int:
         """Take batches for lost that were sent ``patience_s`` ago or earlier; returns how many."""
-        flying = [flight for flight in self._flights if now_s - flight.sent_s < patience_s]
+        flying = [flight for flight in self._flights if flight.sent_s + patience_s > now_s]
         lost = len(self._flights) - len(flying)
         self._flights = flying
         return lost
