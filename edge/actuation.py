@@ -1,7 +1,7 @@
 """Effects on devices: every command in its own task with a time-out, so that no device holds up another.
 
 A timed release is submitted once: its moment passes. A hold (fire) is submitted again until the device has
-confirmed it, and anew whenever the device comes back.
+confirmed it, and anew whenever the portal machine says so, as it does when the device comes back.
 """
 
 import asyncio
@@ -105,12 +105,6 @@ class Actuation:
         """The devices that move this portal's doors."""
         return frozenset(door.device for door in self._doors())
 
-    def device_is_back(self, device: str) -> None:
-        """A device came online: what it should hold is said to it anew."""
-        for door, hold in self._holding.items():
-            if door.device == device:
-                hold.say_again()
-
     def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Run ``work`` beside everything else until :meth:`close`."""
         task = asyncio.get_running_loop().create_task(work)
@@ -173,33 +167,28 @@ class _Hold:
         self._actuation = actuation
         self._door = door
         self._wanted: bool | None = None
-        self._confirmed: bool | None = None
+        self._asked = 0
+        self._done = 0
         self._busy = False
 
     def want(self, *, on: bool) -> None:
+        """Say it to the device, also when it was said before: a pulse in between may have relocked."""
         self._wanted = on
-        self._begin()
-
-    def say_again(self) -> None:
-        self._confirmed = None
-        if self._wanted:
-            self._begin()
-
-    def _begin(self) -> None:
+        self._asked += 1
         if not self._busy:
             self._busy = True
             self._actuation.spawn(self._insist())
 
     async def _insist(self) -> None:
-        """Until the device has confirmed what is wanted by then."""
+        """Until the device has confirmed the latest wish."""
         try:
-            while self._confirmed != self._wanted and self._wanted is not None:
-                wanted = self._wanted
-                command = HoldOpen(self._actuation.command_id(), self._door.door, on=wanted)
+            while self._done < self._asked and self._wanted is not None:
+                asked = self._asked
+                command = HoldOpen(self._actuation.command_id(), self._door.door, on=self._wanted)
                 receipt = await self._actuation.submit(self._door.device, command)
                 if isinstance(receipt, Executed):
-                    self._confirmed = wanted
-                else:
+                    self._done = asked
+                elif self._asked == asked:
                     await self._actuation.pause()
         finally:
             self._busy = False

@@ -29,7 +29,7 @@ from edge.actuation import Actuation
 from edge.approaches import Case
 from edge.decide import events as facts
 from edge.decide import portal as machine
-from edge.decide.decision import Decision, Effect, ReleaseDoor
+from edge.decide.decision import Decision, Effect, HoldReleased, ReleaseDoor
 from edge.decide.lock import HELD, Fitting
 from edge.effects import Effects
 from edge.gathering import Gathering
@@ -100,10 +100,8 @@ class PortalTask:
         fire = self._portal.fire
         if state is DeviceState.MISCONFIGURED and fire is not None and fire.device == device:
             self._lock.step(facts.InputsStale())
-        if state is DeviceState.ONLINE:
-            self._actuation.device_is_back(device)
-            if device in self._actuation.devices:
-                self._lock.step(facts.ActuatorReturned())
+        if state is DeviceState.ONLINE and device in self._actuation.devices:
+            self._lock.step(facts.ActuatorReturned())
 
     def picture(self) -> Mapping[str, object]:
         """For ``cardea edge status``."""
@@ -220,7 +218,8 @@ class PortalTask:
             effects = self._lock.step(facts.Decided(decision))
         finally:
             self._case = None
-        opened = case.approach.terminal is Outcome.GRANT or any(isinstance(e, ReleaseDoor) for e in effects)
+        released = any(isinstance(effect, ReleaseDoor | HoldReleased) for effect in effects)
+        opened = case.approach.terminal is Outcome.GRANT or released
         if opened and not case.backfilled:
             approach, now_s = case.approach, self._means.clock.monotonic_s()
             self._passages.granted(approach.id, approach.side, now_s, self._lock.fitting.release_s)
