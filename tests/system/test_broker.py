@@ -223,7 +223,10 @@ async def test_retained_state_and_last_will(broker: Mosquitto, where: Callable[[
     await broker.restart()
     async with _session(where("aggregator"), "aggregator") as cloud:
         await cloud.subscribe(everyone(Leaf.STATE))
-        assert await _first(cloud) == Message(state, b"offline", retain=True)
+        seen = await _first(cloud)
+        while not seen.retain:  # what the restart caught unacknowledged comes once more before it
+            seen = await _first(cloud)
+        assert seen == Message(state, b"offline", retain=True)
 
 
 async def test_a_port_that_is_taken_is_one_line(settings: BrokerSettings, broker: Mosquitto) -> None:
