@@ -52,7 +52,7 @@ class ModbusTiming(Settings):
     """How long a Modbus line waits."""
 
     answer_s_max: float = Field(
-        default=0.2, ge=0.02, le=5, description="a unit that has not answered by then is silent, s"
+        default=0.1, ge=0.02, le=5, description="a unit that has not answered by then is silent, s"
     )
     waiting_max: int = Field(default=64, ge=4, le=1024, description="requests that may wait for their turn")
 

@@ -4,13 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cardea.contract.time import Instant
-from drivers.api import DeviceEvent, DoorMoved, InputChanged
+from drivers.api import DeviceEvent, DoorMoved, InputChanged, InputKind
 from drivers.io.relay_modbus.settings import DoorContact, InputContact, RelaySettings
 
 REPEAT_S = 0.8
 """Repeat an unchanged input after this time, so that with polling it is at most a second old."""
 FLICKER = 5
 """A contact that has not settled for so many times ``debounce_samples`` readings contradicts itself."""
+AS_READ = frozenset({InputKind.FIRE})
+"""Told at the first reading: the portal's own machine debounces them and watches them for flicker, against
+the 500 ms of SAFETY.md L4."""
 Bits = Mapping[int, bool]
 Fact = Callable[[bool | None, Instant], DeviceEvent | None]
 
@@ -22,6 +25,7 @@ class _Contact:
     input: int
     contrary_input: int | None
     normally_closed: bool
+    debounce_samples: int
     fact: Fact
     repeats: bool
     candidate: bool | None = None
@@ -48,10 +52,9 @@ class Contacts:
     """All contacts of a board."""
 
     def __init__(self, settings: RelaySettings) -> None:
-        self._debounce_samples = settings.debounce_samples
-        self._contacts = [_input(each) for each in settings.inputs] + [
-            _door(each) for each in settings.contacts
-        ]
+        samples = settings.debounce_samples
+        inputs = [_input(each, 1 if each.kind in AS_READ else samples) for each in settings.inputs]
+        self._contacts = [*inputs, *(_door(each, samples) for each in settings.contacts)]
         pairs = [(each.input, each.contrary_input) for each in self._contacts]
         self.addresses = tuple(sorted({a for pair in pairs for a in pair if a is not None}))
         """The discrete inputs that a sample must hold."""
@@ -72,11 +75,11 @@ class Contacts:
     def _settle(self, contact: _Contact, active: bool | None) -> None:  # noqa: FBT001  # the level itself
         contact.agreeing = contact.agreeing + 1 if active is contact.candidate else 1
         contact.candidate = active
-        if contact.agreeing >= self._debounce_samples:
+        if contact.agreeing >= contact.debounce_samples:
             contact.unsettled = 0
         else:
             contact.unsettled += 1
-            if contact.unsettled < FLICKER * self._debounce_samples:
+            if contact.unsettled < FLICKER * contact.debounce_samples:
                 return
             active = None
         if contact.settled is not active or not contact.known:
@@ -93,15 +96,19 @@ class Contacts:
         return confirms or at.mono_s - contact.said_s >= REPEAT_S
 
 
-def _input(settings: InputContact) -> _Contact:
+def _input(contact: InputContact, debounce_samples: int) -> _Contact:
     def fact(active: bool | None, at: Instant) -> DeviceEvent:  # noqa: FBT001  # the level itself
-        return InputChanged(at=at, kind=settings.kind, active=active, channel=settings.channel)
+        return InputChanged(at=at, kind=contact.kind, active=active, channel=contact.channel)
 
-    return _Contact(settings.input, settings.contrary_input, settings.normally_closed, fact, repeats=True)
+    return _contact(contact, debounce_samples, fact, repeats=True)
 
 
-def _door(settings: DoorContact) -> _Contact:
+def _door(contact: DoorContact, debounce_samples: int) -> _Contact:
     def fact(active: bool | None, at: Instant) -> DeviceEvent | None:  # noqa: FBT001  # the level itself
-        return None if active is None else DoorMoved(at=at, door=settings.door, open=active)
+        return None if active is None else DoorMoved(at=at, door=contact.door, open=active)
 
-    return _Contact(settings.input, settings.contrary_input, settings.normally_closed, fact, repeats=False)
+    return _contact(contact, debounce_samples, fact, repeats=False)
+
+
+def _contact(of: InputContact | DoorContact, debounce_samples: int, fact: Fact, *, repeats: bool) -> _Contact:
+    return _Contact(of.input, of.contrary_input, of.normally_closed, debounce_samples, fact, repeats)

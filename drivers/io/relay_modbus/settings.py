@@ -94,7 +94,11 @@ class RelaySettings(DeviceSettings):
     unit: int = Field(ge=1, le=247, description="unit id (slave address) on the line")
     poll_s: float = Field(default=0.1, ge=0.02, le=1.0, description="time between two readings of inputs, s")
     debounce_samples: int = Field(
-        default=2, ge=1, le=20, description="equal readings in a row that make a change"
+        default=2,
+        ge=1,
+        le=20,
+        description="equal readings in a row that make a change; a fire contact is told at the first, "
+        "because the portal debounces it",
     )
     identification: Literal["none", "read_device_information"] = Field(
         default="none", description="whether to ask the board what it is (FC43/14); many do not know"

@@ -56,8 +56,14 @@ def levels(contacts, samples):
     ],
 )
 def test_a_change_needs_equal_samples_in_a_row(samples, wanted):
-    contacts = Contacts(board(inputs=[FIRE]))
+    contacts = Contacts(board(inputs=[{"kind": "rex", "input": 0}]))
     assert levels(contacts, [{0: sample == "1"} for sample in samples]) == wanted
+
+
+def test_a_fire_contact_is_told_as_it_is_read():
+    contacts = Contacts(board(inputs=[FIRE]))
+    told = levels(contacts, [{0: sample == "1"} for sample in "0000101100"])
+    assert told == [False, False, True, False, True, True, False, False]
 
 
 @pytest.mark.parametrize(
