@@ -1,0 +1,164 @@
+"""A real tower for benchmarks: broker, aggregator and gateway as processes of their own, terminals in ours.
+
+Every portal asks for a credential only; its terminal asks the gateway, which decides and releases.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cardea.cli.tower.children import Child, Running, cardea
+from cardea.cli.tower.layout import Layout
+from cardea.cli.tower.provision import provision
+from cardea.runtime.clock import SystemClock, SystemEntropy
+from drivers.sim.hikvision import HikvisionTerminal
+
+CLOCK, ENTROPY = SystemClock(), SystemEntropy()
+PEOPLE = 500
+PASSWORD = "a password of the bench"
+SHIM = Path(__file__).with_name("slow_fsync.c")
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A tower that runs."""
+
+    folder: Path
+    terminals: tuple[HikvisionTerminal, ...]
+    processes: dict[str, Running]
+    log: list[str]
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "cloud" / "data" / "ledger.sqlite"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def slow_fsync(folder: Path, delay_ms: float) -> dict[str, str]:
+    """The environment that adds ``delay_ms`` to every fsync and fdatasync of a process."""
+    library = folder / "slow_fsync.so"
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise SystemExit("the slow disk needs a C compiler: apt-get install gcc")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, SHIM, "-ldl"], check=True)
+    return {"LD_PRELOAD": str(library), "SLOW_FSYNC_US": str(int(delay_ms * 1000))}
+
+
+@asynccontextmanager
+async def tower(folder: Path, portals: int, *, fsync_ms: float = 0.0) -> AsyncGenerator[Rig]:
+    """Run a tower with ``portals`` portals until the context ends."""
+    layout = Layout(folder)
+    extra = slow_fsync(folder, fsync_ms) if fsync_ms else {}
+    log: list[str] = []
+    async with AsyncExitStack() as stack:
+        terminals = [
+            await stack.enter_async_context(
+                HikvisionTerminal(
+                    CLOCK, ENTROPY, password=PASSWORD, serial_number=f"BENCH{number:04}", verdict_s_max=10.0
+                )
+            )
+            for number in range(portals)
+        ]
+        _write(layout, terminals)
+        provision(layout, CLOCK, ENTROPY)
+        _write_people(layout)
+        os.environ.update(extra)
+        try:
+            processes: dict[str, Running] = {}
+            for name, words in (("broker", "broker run"), ("cloud", "cloud run"), ("gateway", "edge run")):
+                command = cardea(*words.split(), "--config", str(layout.config(name)))
+                child = Running(
+                    Child(name, command), CLOCK, ENTROPY, lambda who, line: log.append(f"{who} {line}")
+                )
+                stack.push_async_callback(child.stop)
+                await child.start()
+                processes[name] = child
+        finally:
+            for name in extra:
+                del os.environ[name]
+        async with asyncio.timeout(30):
+            for terminal in terminals:
+                await terminal.push_armed.wait()
+        yield Rig(folder, tuple(terminals), processes, log)
+
+
+def _write(layout: Layout, terminals: list[HikvisionTerminal]) -> None:
+    broker, listener = free_port(), free_port()
+    demo = Path(__file__).parents[1] / "configs" / "demo"
+    for name in ("broker", "cloud"):
+        text = (demo / f"{name}.toml").read_text().replace("${broker_port}", str(broker))
+        layout.config(name).parent.mkdir(parents=True)
+        layout.config(name).write_text(text.replace("${console_port}", str(free_port())))
+    devices = "".join(
+        f"""
+[devices.t{n}]
+driver = "gates.hikvision"
+link = "terminals"
+events_per_s_max = 1000
+[devices.t{n}.settings]
+base_url = "{terminal.base_url}"
+user = "cardea"
+password_secret = "bench"
+transport = "push"
+[portals.p{n}]
+name = "Portal {n}"
+lock = "fail_safe"
+mechanical_free_egress = true
+hardwired_fire_release = true
+ingress = {{ readers = ["t{n}"], actuator = {{ device = "t{n}", door = 1 }} }}
+"""
+        for n, terminal in enumerate(terminals)
+    )
+    layout.config("gateway").parent.mkdir(parents=True)
+    layout.config("gateway").write_text(
+        f"""
+[gateway]
+id = "tower-1"
+site = "demo-tower"
+linkage_domain = "demo"
+[broker]
+host = "127.0.0.1"
+port = {broker}
+ca_file = "pki/ca.crt"
+cert_file = "pki/tower-1.crt"
+key_file = "pki/tower-1.key"
+[trust]
+order_keys = ["trust/orders.pub"]
+[links.terminals]
+kind = "http_listener"
+bind = "127.0.0.1"
+port = {listener}
+{devices}
+[policy]
+default = {{ require_screening = false, degrade = "staff_check" }}
+"""
+    )
+    secret = layout.folder / "gateway" / "secrets" / "bench"
+    secret.parent.mkdir(mode=0o700)
+    secret.touch(0o600)
+    secret.write_text(PASSWORD)
+
+
+def card(number: int) -> str:
+    return f"{5_000_000_000 + number}"
+
+
+def _write_people(layout: Layout) -> None:
+    people = layout.folder / "people.csv"
+    head = "person,name,organisation,employee_no,card,valid_from,valid_until,schedule,status\n"
+    rows = (f"b-{n:05},Bench {n},Bench,{n + 1},{card(n)},,,,active\n" for n in range(PEOPLE))
+    people.write_text(head + "".join(rows))
+    command = cardea("edge", "import-people", str(people), "--config", str(layout.config("gateway")))
+    subprocess.run(command, check=True, stdout=sys.stderr)
