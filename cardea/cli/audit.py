@@ -70,4 +70,5 @@ def _text(checked: "Checked") -> str:
     result = checked.result
     if isinstance(result, Break):
         return f"broken at link {result.index}: {result.why}"
-    return f"whole: links {checked.first} to {result.length}, head {result.length}:{result.hash}"
+    kept = result.length - checked.first
+    return f"whole: {kept} links from {checked.first} on, head {result.length}:{result.hash}"

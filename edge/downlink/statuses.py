@@ -32,7 +32,7 @@ async def apply_signed(
     if isinstance(body, RefusalReason):
         return body
     statuses = STATUSES.decode(body)
-    if isinstance(statuses, Undecodable) or any(status.expires.tzinfo is None for status in statuses.set):
+    if isinstance(statuses, Undecodable):
         return RefusalReason.UNDECODABLE
     if statuses.target != gateway:
         return RefusalReason.WRONG_TARGET
