@@ -5,7 +5,7 @@ anybody. Take-over looks further back, over what the ledger remembers of earlier
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from cardea.contract.time import Instant
 from cloud.ingest.group import Group, Silence
@@ -25,7 +25,6 @@ class Presences:
         self._before_s = {
             gateway: max(0.0, (now.utc - at).total_seconds()) for gateway, at in last_heard_at.items()
         }
-        self._started_s = now.mono_s
 
     def take(self, group: Group, now_s: float) -> None:
         """Take note of the signs of life and of leave in a group."""
@@ -53,10 +52,10 @@ class _Ages(Mapping[str, float]):
         self._heard_s, self._before_s, self._now_s = heard_s, before_s, now_s
 
     def __getitem__(self, gateway: str) -> float:
-        return self._now_s - self._heard_s[gateway] + self._before_s[gateway]
+        return self._now_s - self._heard_s[gateway] + self._before_s.get(gateway, 0.0)
 
-    def __iter__(self):  # noqa: ANN204  # Mapping's own signature
-        return iter(self._before_s)
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._heard_s)
 
     def __len__(self) -> int:
-        return len(self._before_s)
+        return len(self._heard_s)

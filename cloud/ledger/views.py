@@ -1,6 +1,7 @@
 """What the ledger's queries ask for and give back: frozen, typed, with display names already joined."""
 
 import datetime as dt
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -24,6 +25,7 @@ from cardea.contract.time import ClockQuality
 T = TypeVar("T")
 
 PAGE_MAX = 500
+_CURSOR = re.compile(r"([0-9]{1,19})-([0-9]{1,19})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,10 @@ class Cursor:
         Raises:
             ValueError: not a cursor.
         """
-        at_us, n = text.split("-")
-        if not (at_us.isascii() and at_us.isdecimal() and n.isascii() and n.isdecimal() and len(text) <= 40):
-            raise ValueError(f"{text!r} is not a cursor")
-        return cls(int(at_us), int(n))
+        found = _CURSOR.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text[:40]!r} is not a cursor")
+        return cls(int(found[1]), int(found[2]))
 
     def __str__(self) -> str:
         return f"{self.at_us}-{self.n}"
