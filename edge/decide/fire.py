@@ -56,16 +56,17 @@ def read(loop: FireLoop, active: bool | None, now_s: float) -> FireLoop:  # noqa
 
 
 def lost(loop: FireLoop) -> FireLoop:
-    """The contact can no longer be read."""
-    return replace(loop, settled=FireInput.TROUBLE, last=None)
+    """The contact can no longer be read; if the last that was heard of it is an alarm, that stands."""
+    alarm = loop.last is FireInput.ALARM and loop.settled is not FireInput.ALARM
+    return replace(loop, settled=FireInput.ALARM if alarm else FireInput.TROUBLE, last=None)
 
 
 def aged(loop: FireLoop, now_s: float, inputs_s_max: float) -> FireLoop:
-    """What time alone does to the reading."""
-    if now_s >= loop.read_s + inputs_s_max:
-        return lost(loop)
+    """What time alone does to the reading: one thing at a time, the earliest first."""
     if _waits_quietly(loop) and now_s >= loop.run_s + DEBOUNCE_S:
         return replace(loop, settled=loop.last)
+    if now_s >= loop.read_s + inputs_s_max:
+        return lost(loop)
     if _may_flicker(loop) and now_s >= loop.unsettled_s + FLICKER_S:
         return replace(loop, settled=FireInput.TROUBLE)
     return loop

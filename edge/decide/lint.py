@@ -1,4 +1,4 @@
-"""What no policy and no portal may say. Asked of every policy, from file or cloud, before it comes in force."""
+"""What no policy and no portal may say: asked of every policy, from file or cloud, before it is in force."""
 
 from collections.abc import Iterator
 

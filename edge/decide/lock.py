@@ -1,6 +1,6 @@
 """The lock of a portal: its phases, what can move it, and the table that says how (SAFETY.md L3, L4, L6).
 
-The only relock the table knows is ``END_HOLD``: after a manual reset, or when a faulty fire loop is sound.
+The only relock the table knows is ``END_HOLD``: at a manual reset, or when a faulty fire loop is sound.
 A timed release ends by itself, on the device. No row keeps anybody from leaving (L2).
 """
 
@@ -130,7 +130,7 @@ TRANSITIONS: dict[tuple[Phase, Signal], Row] = {
     (Phase.LOCKED, Signal.FAULT): (Phase.TROUBLE, ()),
     (Phase.LOCKED, Signal.FAULT_UNWIRED): (Phase.TROUBLE_RELEASED, (Act.HOLD,)),
     (Phase.LOCKED, Signal.SOUND): (Phase.LOCKED, ()),
-    (Phase.LOCKED, Signal.RESET): (Phase.LOCKED, ()),
+    (Phase.LOCKED, Signal.RESET): (Phase.LOCKED, (Act.END_HOLD, Act.END_FIRE)),
     (Phase.LOCKED, Signal.RETURNED): (Phase.LOCKED, ()),
     (Phase.RELEASED, Signal.ADMIT): (Phase.RELEASED, (Act.PULSE,)),
     (Phase.RELEASED, Signal.LEAVE): (Phase.RELEASED, (Act.PULSE,)),
@@ -162,7 +162,7 @@ TRANSITIONS: dict[tuple[Phase, Signal], Row] = {
     (Phase.TROUBLE, Signal.FAULT): (Phase.TROUBLE, ()),
     (Phase.TROUBLE, Signal.FAULT_UNWIRED): (Phase.TROUBLE_RELEASED, (Act.HOLD,)),
     (Phase.TROUBLE, Signal.SOUND): (Phase.LOCKED, ()),
-    (Phase.TROUBLE, Signal.RESET): (Phase.TROUBLE, ()),
+    (Phase.TROUBLE, Signal.RESET): (Phase.LOCKED, (Act.END_HOLD,)),
     (Phase.TROUBLE, Signal.RETURNED): (Phase.TROUBLE, ()),
     (Phase.TROUBLE_RELEASED, Signal.ADMIT): (Phase.TROUBLE_RELEASED, (Act.HOLD,)),
     (Phase.TROUBLE_RELEASED, Signal.LEAVE): (Phase.TROUBLE_RELEASED, (Act.HOLD,)),

@@ -79,10 +79,13 @@ def kept(state: PortalState) -> Kept:
 
 
 def may_reset(state: PortalState, fitting: Fitting) -> bool:
-    """Whether a manual reset would be carried out: the alarm must be over, for certain."""
+    """Whether a manual reset would be carried out: the alarm must be over, for certain.
+
+    A locked portal may be reset too: that withdraws a hold which a crash made the machine forget.
+    """
     if not fitting.fire_fitted:
-        return state.phase in HELD
-    return state.phase is Phase.FIRE and fire.quiet(state.loop)
+        return state.phase is not Phase.RELEASED
+    return state.phase in (Phase.FIRE, Phase.LOCKED) and fire.quiet(state.loop)
 
 
 def may_admit(state: PortalState) -> bool:
