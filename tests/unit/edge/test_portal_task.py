@@ -561,7 +561,7 @@ def test_anti_passback_and_capacity_count_those_who_went_through(play: Play) -> 
 
 def a_pass(b: Bench, **claims: Any) -> str:
     issued = b.clock.now().utc.replace(microsecond=0)
-    said = {
+    said: dict[str, Any] = {
         "person": "p-1",
         "pass_id": "ab" * 16,
         "issued": issued,
