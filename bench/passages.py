@@ -46,20 +46,25 @@ async def paced(rig: Rig, seconds: float) -> list[float]:
     return waits_ms
 
 
-async def flood(rig: Rig, seconds: float) -> int:
-    """Every portal serves one person after another; returns how many were let in."""
+async def flood(rig: Rig, seconds: float) -> tuple[int, int]:
+    """Every portal serves one person after another; returns how many were decided, and how many let in.
+
+    Not let in are those for whom the disk stalled beyond 150 ms: the degrade policy sends them to staff.
+    """
     until = asyncio.get_running_loop().time() + seconds
     counts = [0] * len(rig.terminals)
+    granted = 0
 
     async def portal(number: int) -> None:
+        nonlocal granted
         while asyncio.get_running_loop().time() < until:
             person = (number + len(rig.terminals) * counts[number]) % PEOPLE
             verdict = await rig.terminals[number].present(card=card(person))
-            assert verdict.granted, verdict
             counts[number] += 1
+            granted += verdict.granted
 
     await asyncio.gather(*(portal(n) for n in range(len(rig.terminals))))
-    return sum(counts)
+    return sum(counts), granted
 
 
 def stored(rig: Rig) -> int:
@@ -118,7 +123,7 @@ async def throughput(seconds: float) -> list[Row]:
             before, cpu_before = stored(rig), cpu_s(rig)
             began = time.perf_counter()
             own = time.process_time()
-            passed = await flood(rig, seconds)
+            passed, granted = await flood(rig, seconds)
             await all_stored(rig, before + passed)
             took = time.perf_counter() - began
             own = time.process_time() - own
@@ -126,6 +131,7 @@ async def throughput(seconds: float) -> list[Row]:
     row: Row = {
         "run": f"{FLOOD_PORTALS} portals, as fast as it goes",
         "passages": passed,
+        "granted": granted,
         "per_s": passed / took,
     }
     row |= {"per_s_asked": 500}

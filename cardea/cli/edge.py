@@ -35,12 +35,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    import asyncio
-
     from cardea.runtime.clock import SystemClock, SystemEntropy
     from cardea.runtime.disk import StoreFailed
     from cardea.runtime.logs import configure as configure_logs
     from cardea.runtime.logs import get_logger
+    from cardea.runtime.loop import run
     from edge.gateway import Gateway
     from edge.machine import real_host
 
@@ -49,7 +48,7 @@ def _run(arguments: argparse.Namespace) -> int:
     configure_logs("gateway", clock)
     gateway = Gateway(configuration, real_host(configuration.settings, clock, SystemEntropy()))
     try:
-        asyncio.run(_serve(gateway))
+        run(_serve(gateway))
     except* StoreFailed as failed:
         get_logger("gateway").error("store_failed", reason=str(failed.exceptions[0]))
         raise CommandError(
