@@ -34,6 +34,8 @@ class Isapi:
 
     def __init__(self, settings: HikvisionSettings, password: str) -> None:
         self._url = settings.base_url
+        self._under_way = 0
+        self._ended = False
         self._client = httpx.AsyncClient(
             base_url=settings.base_url,
             auth=httpx.DigestAuth(settings.user, password),
@@ -49,7 +51,8 @@ class Isapi:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        self._ended = True
+        await self._close_when_idle()
 
     async def get(self, path: str) -> bytes:
         """GET; the answer's body.
@@ -91,6 +94,21 @@ class Isapi:
             await response.aclose()
 
     async def _request(self, method: str, path: str, body: bytes, kind: str) -> bytes:
+        if self._ended:
+            raise DeviceLost(f"{self._url}: the session has ended")
+        self._under_way += 1
+        try:
+            return await self._exchange(method, path, body, kind)
+        finally:
+            self._under_way -= 1
+            await self._close_when_idle()
+
+    async def _close_when_idle(self) -> None:
+        """A command may outlive the session; httpx would leak a connection that is just being made."""
+        if self._ended and not self._under_way:
+            await self._client.aclose()
+
+    async def _exchange(self, method: str, path: str, body: bytes, kind: str) -> bytes:
         headers = {"content-type": kind} if body else {}
         for left in reversed(range(_TRIES)):
             try:
