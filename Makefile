@@ -41,7 +41,7 @@ unit: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@configs/setup/need mosquitto=mosquitto gcc=gcc
-	$(PY) bench/all.py
+	$(PY) -m bench.all
 
 lock:
 	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

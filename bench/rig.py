@@ -9,10 +9,11 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from cardea.cli.tower.children import Child, Running, cardea
 from cardea.cli.tower.layout import Layout
@@ -23,6 +24,7 @@ from drivers.sim.hikvision import HikvisionTerminal
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
 PEOPLE = 500
 PASSWORD = "a password of the bench"
+COMMANDS = {"broker": ("broker", "run"), "cloud": ("cloud", "run"), "gateway": ("edge", "run")}
 SHIM = Path(__file__).with_name("slow_fsync.c")
 
 
@@ -34,6 +36,7 @@ class Rig:
     terminals: tuple[HikvisionTerminal, ...]
     processes: dict[str, Running]
     log: list[str]
+    broker_port: int
 
     @property
     def ledger(self) -> Path:
@@ -59,9 +62,7 @@ def slow_fsync(folder: Path, delay_ms: float) -> dict[str, str]:
 @asynccontextmanager
 async def tower(folder: Path, portals: int, *, fsync_ms: float = 0.0) -> AsyncGenerator[Rig]:
     """Run a tower with ``portals`` portals until the context ends."""
-    layout = Layout(folder)
     extra = slow_fsync(folder, fsync_ms) if fsync_ms else {}
-    log: list[str] = []
     async with AsyncExitStack() as stack:
         terminals = [
             await stack.enter_async_context(
@@ -71,14 +72,35 @@ async def tower(folder: Path, portals: int, *, fsync_ms: float = 0.0) -> AsyncGe
             )
             for number in range(portals)
         ]
-        _write(layout, terminals)
-        provision(layout, CLOCK, ENTROPY)
+        rig = await stack.enter_async_context(
+            processes_only(folder, ("broker", "cloud", "gateway"), terminals, extra)
+        )
+        async with asyncio.timeout(30):
+            for terminal in terminals:
+                await terminal.push_armed.wait()
+        yield rig
+
+
+@asynccontextmanager
+async def processes_only(
+    folder: Path,
+    names: Sequence[str],
+    terminals: Sequence[HikvisionTerminal] = (),
+    extra: Mapping[str, str] = MappingProxyType({}),
+) -> AsyncGenerator[Rig]:
+    """Run some of a tower's processes, with ``extra`` in their environment, until the context ends."""
+    layout = Layout(folder)
+    log: list[str] = []
+    broker_port = _write(layout, terminals)
+    provision(layout, CLOCK, ENTROPY)
+    if "gateway" in names:
         _write_people(layout)
-        os.environ.update(extra)
+    os.environ.update(extra)
+    async with AsyncExitStack() as stack:
         try:
             processes: dict[str, Running] = {}
-            for name, words in (("broker", "broker run"), ("cloud", "cloud run"), ("gateway", "edge run")):
-                command = cardea(*words.split(), "--config", str(layout.config(name)))
+            for name in names:
+                command = cardea(*COMMANDS[name], "--config", str(layout.config(name)))
                 child = Running(
                     Child(name, command), CLOCK, ENTROPY, lambda who, line: log.append(f"{who} {line}")
                 )
@@ -88,13 +110,11 @@ async def tower(folder: Path, portals: int, *, fsync_ms: float = 0.0) -> AsyncGe
         finally:
             for name in extra:
                 del os.environ[name]
-        async with asyncio.timeout(30):
-            for terminal in terminals:
-                await terminal.push_armed.wait()
-        yield Rig(folder, tuple(terminals), processes, log)
+        yield Rig(folder, tuple(terminals), processes, log, broker_port)
 
 
-def _write(layout: Layout, terminals: list[HikvisionTerminal]) -> None:
+def _write(layout: Layout, terminals: Sequence[HikvisionTerminal]) -> int:
+    """Write the configurations; returns the broker's port."""
     broker, listener = free_port(), free_port()
     demo = Path(__file__).parents[1] / "configs" / "demo"
     for name in ("broker", "cloud"):
@@ -149,6 +169,7 @@ default = {{ require_screening = false, degrade = "staff_check" }}
     secret.parent.mkdir(mode=0o700)
     secret.touch(0o600)
     secret.write_text(PASSWORD)
+    return broker
 
 
 def card(number: int) -> str:
