@@ -22,6 +22,7 @@ from cardea.runtime.access import AGGREGATOR, access_list, access_rules
 from cardea.runtime.bus import PACKET_BYTES_MAX
 from cardea.runtime.clock import Clock
 from cardea.runtime.logs import Logger, get_logger
+from cardea.runtime.notify import VARIABLE
 from cardea.runtime.pki import KeyFiles
 from cardea.runtime.private_files import write_private
 
@@ -132,6 +133,7 @@ class Mosquitto:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
+                env={name: value for name, value in os.environ.items() if name != VARIABLE},  # we say when
                 start_new_session=True,
                 limit=LINE_BYTES_MAX,
             )

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from cardea.runtime.backoff import Backoff
 from cardea.runtime.clock import Clock, Entropy
@@ -112,19 +113,19 @@ class Running:
             await self._backoff.wait()
 
     async def _run_once(self) -> int:
-        async with _readiness(f"cardea-{os.getpid()}-{self._child.name}", self.ready) as address:
-            process = await asyncio.create_subprocess_exec(
-                *bound(self._child.command),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                env={**os.environ, VARIABLE: address, "PYTHONUNBUFFERED": "1"},
-                limit=LINE_BYTES_MAX,
-                start_new_session=True,  # Ctrl-C reaches only us; we stop the children in order
-            )
+        name = f"cardea-{os.getpid()}-{self._child.name}"
+        async with _readiness(name, self.ready) as address, _output() as (stream, end):
+            with end:
+                process = await asyncio.create_subprocess_exec(
+                    *bound(self._child.command),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=end,
+                    stderr=asyncio.subprocess.STDOUT,
+                    env={**os.environ, VARIABLE: address, "PYTHONUNBUFFERED": "1"},
+                    start_new_session=True,  # Ctrl-C reaches only us; we stop the children in order
+                )
             self._process = process
-            assert process.stdout is not None
-            relaying = asyncio.create_task(self._relay(process.stdout))
+            relaying = asyncio.create_task(self._relay(stream))
             try:
                 return await process.wait()
             finally:
@@ -161,12 +162,30 @@ async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
         except asyncio.LimitOverrunError as error:
             line = await stream.readexactly(error.consumed)
             if not cut:
-                yield f"{line.decode(errors='replace')}…"
+                yield f"{line[:LINE_BYTES_MAX].decode(errors='replace')}…"
             cut = True
             continue
         if not cut:
             yield line.decode(errors="replace").rstrip("\r\n")
         cut = False
+
+
+@contextlib.asynccontextmanager
+async def _output() -> AsyncGenerator[tuple[asyncio.StreamReader, BinaryIO], None]:
+    """A pipe: what arrives, and the end to give to the child.
+
+    Not asyncio's own, with which a process has not ended for us while anything it started holds the pipe.
+    """
+    read_end, write_end = os.pipe()
+    stream = asyncio.StreamReader(LINE_BYTES_MAX)
+    with os.fdopen(write_end, "wb") as end:
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(read_end, "rb", buffering=0)
+        )
+        try:
+            yield stream, end
+        finally:
+            transport.close()
 
 
 @contextlib.asynccontextmanager
