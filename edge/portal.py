@@ -14,6 +14,7 @@ from cardea.contract.encoding import encode
 from cardea.contract.orders import OrderResult
 from cardea.contract.reasons import Reason, RefusalReason
 from cardea.contract.records import DeviceState, Mode, Outcome, Side
+from cardea.runtime.logs import get_logger
 from drivers.api import (
     Accepted,
     CredentialPresented,
@@ -45,6 +46,7 @@ from edge.settings import DoorRef, Portal
 from edge.verdicts import Verdicts, answer_when
 
 Verdict = Accepted | Refused
+_LOG = get_logger("portal")
 
 
 class PortalTask:
@@ -183,6 +185,7 @@ class PortalTask:
         decision = Decision(Outcome.GRANT, (Reason.EGRESS,), Mode.LIVE, policy.version, {}, ())
         row = exit_record(means.entropy.new_id(), self._name, device, decision, means.clock.now())
         means.recorder.follow(Lane.RECORD, encode(row))
+        _LOG.info("exit_released", decision=row.id, portal=self._name, device=device)
         self._passages.granted(
             row.id, Side.EGRESS, means.clock.monotonic_s(), policy.of(self._name).release_s
         )

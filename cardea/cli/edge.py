@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cardea.cli.errors import CommandError
 
 if TYPE_CHECKING:
+    from cardea.runtime.disk import StoreFailed
     from edge.gateway import Gateway
     from edge.loading import Configuration
 
@@ -49,12 +50,19 @@ def _run(arguments: argparse.Namespace) -> int:
     gateway = Gateway(configuration, real_host(configuration.settings, clock, SystemEntropy()))
     try:
         run(_serve(gateway))
-    except* StoreFailed as failed:
-        get_logger("gateway").error("store_failed", reason=str(failed.exceptions[0]))
-        raise CommandError(
-            "the disk failed under a write; ending, so that nothing false is said", FAILED
-        ) from None
+    except ExceptionGroup as group:
+        failed = group.subgroup(StoreFailed)
+        if failed is None:
+            raise
+        get_logger("gateway").error("store_failed", reason=str(_first_of(failed)))
+        why = "the disk failed under a write; ending, so that nothing false is said"
+        raise CommandError(why, FAILED) from None
     return 0
+
+
+def _first_of(group: "ExceptionGroup[StoreFailed]") -> Exception:
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, ExceptionGroup) else first
 
 
 async def _serve(gateway: "Gateway") -> None:

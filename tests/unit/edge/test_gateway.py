@@ -16,6 +16,7 @@ import pytest
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from cardea.cli.main import main
 from cardea.contract import signed
 from cardea.contract.batches import Ack, Lane, RowBatch
 from cardea.contract.encoding import ALERT, PRESENCE, RECEIPT, RECORD, ROW_BATCH, TELEMETRY_BATCH, encode
@@ -660,3 +661,17 @@ def test_what_is_wrong_is_said_in_lines_and_exit_status_2(folder: Path) -> None:
     assert "HikvisionSettings" in schema["$defs"]
     missing = cardea("import-people", "none.csv", "--config", str(folder / "none.toml"))
     assert missing.returncode == 2
+
+
+def test_r1_a_failed_store_ends_the_command_with_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def failing(gateway: Gateway) -> None:
+        gateway.started.set()
+        raise ExceptionGroup("stores", [ExceptionGroup("outbox", [StoreFailed("fsync: EIO")])])
+
+    monkeypatch.setattr(Gateway, "run", failing)
+    assert main(["edge", "run", "--config", str(folder / "gateway.toml")]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == "cardea: the disk failed under a write; ending, so that nothing false is said"
+    assert "fsync: EIO" in said[-2]
