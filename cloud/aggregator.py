@@ -37,6 +37,8 @@ FILTERS = tuple(everyone(leaf) for leaf in FILTER_LEAVES)
 GROUP_ROWS_MAX = 2000
 GROUP_MESSAGES_MAX = 2000
 WATCH_S = 1.0
+TOLD_MAX = 10_000
+"""Things said once to the log; beyond it nothing new is said."""
 
 _log = get_logger("aggregator")
 
@@ -262,7 +264,7 @@ class Aggregator:
 
     def _once(self, who: str, what: str) -> bool:
         """Whether this has not been said before; bounded, after which nothing new is said."""
-        if (who, what) in self._told or len(self._told) >= 10_000:
+        if (who, what) in self._told or len(self._told) >= TOLD_MAX:
             return False
         self._told.add((who, what))
         return True

@@ -25,7 +25,7 @@ from cardea.contract.time import ClockQuality
 T = TypeVar("T")
 
 PAGE_MAX = 500
-_CURSOR = re.compile(r"([0-9]{1,19})-([0-9]{1,19})")
+_CURSOR = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)

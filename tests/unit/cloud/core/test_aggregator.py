@@ -303,3 +303,64 @@ async def test_presence_of_a_clone_does_not_replace_the_gateways(run, ledger, ma
 
         await _until(fenced)
         assert await _known(ledger)
+
+
+@pytest.mark.parametrize("bound", ["GROUP_MESSAGES_MAX", "GROUP_ROWS_MAX"])
+async def test_groups_are_bounded_and_the_rest_comes_next(run, make, monkeypatch, bound):
+    monkeypatch.setattr(f"cloud.aggregator.{bound}", 2)
+    async with run() as house:
+        gateway = await house.gateway()
+        for n in range(7):
+            await gateway.send(Lane.RECORD, make.batch(Lane.RECORD, n + 1, make.decision(f"d{n}")))
+        await gateway.wait_acked(Lane.RECORD, ((1, 7),))
+
+
+async def test_a_lane_full_of_gaps_is_said_once_and_disturbs_nobody(run, make, monkeypatch):
+    monkeypatch.setattr("cloud.ingest.rows.SPANS_MAX", 2)
+    async with run() as house:
+        gateway = await house.gateway()
+        for first in (1, 3, 5, 7):
+            await gateway.send(Lane.RECORD, make.batch(Lane.RECORD, first, make.decision(f"d{first}")))
+        await gateway.send(Lane.ALERT, make.batch(Lane.ALERT, 1, make.alert("a1")))
+        await gateway.wait_acked(Lane.ALERT, ((1, 1),))
+        await gateway.wait_acked(Lane.RECORD, ((1, 1), (3, 3)))
+        assert house.aggregator.counts.refused == 2
+
+
+async def test_what_is_stored_while_the_broker_is_away_is_acknowledged_when_it_comes_again(
+    run, make, monkeypatch
+):
+    """The acknowledgement finds no session, or one that has just ended: the gateway sends again."""
+    from cardea.runtime.bus import BusDown
+    from cardea.runtime.memory_bus import MemorySession
+
+    real, failures = MemorySession.publish, iter([True, False])
+
+    async def publish(self, name, payload, *, retain=False):
+        if name.endswith("/ack") and next(failures, False):
+            raise BusDown("just now")
+        await real(self, name, payload, retain=retain)
+
+    monkeypatch.setattr(MemorySession, "publish", publish)
+    async with run() as house:
+        gateway = await house.gateway()
+        session, house.aggregator.intent.session = house.aggregator.intent.session, None
+        batch = make.batch(Lane.RECORD, 1, make.decision("d1"))
+        for _ in range(3):
+            await gateway.send(Lane.RECORD, batch)
+            await _until(lambda: _stored(house))
+            await asyncio.sleep(0.05)
+            house.aggregator.intent.session = session
+        await gateway.wait_acked(Lane.RECORD, ((1, 1),))
+        assert (house.aggregator.counts.stored, house.aggregator.counts.duplicates) == (1, 2)
+
+
+async def _stored(house):
+    return house.aggregator.counts.stored == 1
+
+
+async def test_what_has_been_said_is_not_said_again_and_not_kept_without_end(run, monkeypatch):
+    monkeypatch.setattr("cloud.aggregator.TOLD_MAX", 2)
+    async with run() as house:
+        once = house.aggregator._once
+        assert [once("a", "x"), once("a", "x"), once("b", "x"), once("c", "x")] == [True, False, True, False]

@@ -180,3 +180,9 @@ def test_a_receipt_is_heard(make):
 def test_every_lane_has_a_reader():
     for leaf in LANE_LEAF.values():
         assert isinstance(read(topic("g1", leaf), b"{}"), Unreadable)
+
+
+def test_rows_without_a_comma_between_them_end_the_batch_there():
+    arrival = read(RECORD, b'{"lane":"record","epoch":"e1","first":7,"rows":[{"n":1}{"n":2}]}')
+    assert isinstance(arrival, Delivery)
+    assert arrival.bodies == (b'{"n":1}',)

@@ -1,0 +1,34 @@
+"""Typed queries for API and console. Each runs on its own reading connection in a worker thread:
+``await ledger.read(reads.entries, scope, EntryQuery(portal="lobby-a"))``.
+
+Lists are sorted newest first by the gateways' clocks and paged by cursor. A row outside the scope is as if
+it did not exist.
+"""
+
+from cloud.ledger.reads.accounting import epochs, lanes, orders
+from cloud.ledger.reads.alerts import INHIBITED_KINDS, alert, alert_events, alerts, open_silences
+from cloud.ledger.reads.devices import devices, latest
+from cloud.ledger.reads.entries import entries, entry, outcome_counts, passages, reason_counts
+from cloud.ledger.reads.places import gateways, organisations, portals, sites
+
+__all__ = [
+    "INHIBITED_KINDS",
+    "alert",
+    "alert_events",
+    "alerts",
+    "devices",
+    "entries",
+    "entry",
+    "epochs",
+    "gateways",
+    "lanes",
+    "latest",
+    "open_silences",
+    "orders",
+    "organisations",
+    "outcome_counts",
+    "passages",
+    "portals",
+    "reason_counts",
+    "sites",
+]

@@ -1,0 +1,48 @@
+"""The device matrix and the newest readings."""
+
+from sqlalchemy import Connection, select
+
+from cardea.contract.records import DeviceState
+from cloud.ledger import tables as t
+from cloud.ledger.reads.pieces import given, is_silent, same
+from cloud.ledger.scope import Scope
+from cloud.ledger.views import DeviceRow, LatestRow
+
+
+def devices(connection: Connection, scope: Scope, site: str | None = None) -> tuple[DeviceRow, ...]:
+    """The device matrix, by site, gateway and device."""
+    d = t.devices
+    query = (
+        select(d, t.gateways.c.site, is_silent(d.c.gateway).label("gateway_silent"))
+        .select_from(d.join(t.gateways, t.gateways.c.id == d.c.gateway))
+        .where(*given(d.c.gateway.in_(scope.gateway_ids()), same(t.gateways.c.site, site)))
+        .order_by(t.gateways.c.site, d.c.gateway, d.c.device)
+    )
+    return tuple(
+        DeviceRow(
+            site=r.site,
+            gateway=r.gateway,
+            gateway_silent=r.gateway_silent,
+            device=r.device,
+            driver=r.driver,
+            state=DeviceState(r.state),
+            reason=r.reason,
+            portal=r.portal,
+            firmware=r.firmware,
+            clock_skew_s=r.clock_skew_s,
+            rejects=r.rejects,
+            at=r.at,
+        )
+        for r in connection.execute(query)
+    )
+
+
+def latest(connection: Connection, scope: Scope, gateway: str | None = None) -> tuple[LatestRow, ...]:
+    """The newest reading of every series."""
+    c = t.latest.c
+    query = (
+        select(c.gateway, c.series, c.at, c.value)
+        .where(*given(c.gateway.in_(scope.gateway_ids()), same(c.gateway, gateway)))
+        .order_by(c.gateway, c.series)
+    )
+    return tuple(LatestRow(**row) for row in connection.execute(query).mappings())
