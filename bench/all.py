@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHES = ("outbox", "ledger", "bus", "acknowledged", "passages")
+BENCHES = ("outbox", "ledger", "bus", "passages")
 
 
 def main() -> int:

@@ -7,21 +7,19 @@ CPU is this process's: outbox and uplink; broker and aggregator are processes of
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.report import percentile, report
-from bench.rig import free_port
-from cardea.cli.tower.children import Child, Running, cardea
-from cardea.cli.tower.layout import Layout
-from cardea.cli.tower.provision import provision
+from bench.rig import processes_only
 from cardea.contract.batches import Ack, Lane
 from cardea.contract.encoding import encode
 from cardea.contract.reasons import Reason
 from cardea.contract.records import Authority, DecisionRecord, Mode, Outcome, Reading, Side
 from cardea.contract.time import wire_time
+from cardea.contract.topics import Leaf
+from cardea.runtime.bus import Message
 from cardea.runtime.clock import SystemClock, SystemEntropy
 from cardea.runtime.disk import SystemDisk
 from cardea.runtime.mqtt import Broker, MqttBus
@@ -119,27 +117,6 @@ async def crowded(outbox: Outbox, lane: Lane, case: str, *, writers: int, batch:
     return row(case, rounds * writers * batch, wall_s, time.process_time() - cpu_s, waits_s)
 
 
-@asynccontextmanager
-async def cloud(folder: Path) -> AsyncGenerator[MqttBus]:
-    """A broker and an aggregator as processes of their own; yields the gateway's bus."""
-    layout, port = Layout(folder), free_port()
-    demo = Path(__file__).parents[1] / "configs" / "demo"
-    for name in ("broker", "cloud", "gateway"):
-        layout.config(name).parent.mkdir(parents=True)
-        text = (demo / f"{name}.toml").read_text().replace("${broker_port}", str(port))
-        layout.config(name).write_text(text.replace("${console_port}", str(free_port())))
-    provision(layout, CLOCK, ENTROPY)
-    async with AsyncExitStack() as stack:
-        for name in ("broker", "cloud"):
-            command = cardea(name, "run", "--config", str(layout.config(name)))
-            child = Running(Child(name, command), CLOCK, ENTROPY, lambda _who, _line: None)
-            stack.push_async_callback(child.stop)
-            await child.start()
-        pki = folder / "gateway" / "pki"
-        files = (pki / "ca.crt", pki / f"{GATEWAY}.crt", pki / f"{GATEWAY}.key")
-        yield MqttBus(Broker("127.0.0.1", port, *files), GATEWAY)
-
-
 async def acknowledged(folder: Path, seconds: float) -> list[Row]:
     """From append to the arrival of the aggregator's word that the row is stored."""
     outbox = await Outbox.open(SystemDisk(folder / "outbox"), CLOCK, ENTROPY)
@@ -150,7 +127,7 @@ async def acknowledged(folder: Path, seconds: float) -> list[Row]:
         ENTROPY,
         version="bench",
         policy_version=lambda: 1,
-        receive=lambda _leaf, _message: None,
+        receive=_ignore,
     )
     stored: dict[int, asyncio.Event] = {}
     forget = outbox.forget
@@ -168,7 +145,10 @@ async def acknowledged(folder: Path, seconds: float) -> list[Row]:
         await stored.setdefault(seq, asyncio.Event()).wait()
 
     found: list[Row] = []
-    async with cloud(folder) as bus:
+    async with processes_only(folder, ("broker", "cloud")) as rig:
+        pki = folder / "gateway" / "pki"
+        files = (pki / "ca.crt", pki / f"{GATEWAY}.crt", pki / f"{GATEWAY}.key")
+        bus = MqttBus(Broker("127.0.0.1", rig.broker_port, *files), GATEWAY)
         sending = asyncio.create_task(uplink.run(bus))
         await append_and_wait()
         for rate in (50, 500, 5000):
@@ -180,6 +160,10 @@ async def acknowledged(folder: Path, seconds: float) -> list[Row]:
         await asyncio.gather(sending, return_exceptions=True)
     await outbox.close()
     return found
+
+
+def _ignore(_leaf: Leaf, _message: Message) -> None:
+    """Nothing comes down that this benchmark needs."""
 
 
 async def measure(folder: Path, seconds: float) -> list[Row]:
