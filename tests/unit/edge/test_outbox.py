@@ -345,6 +345,42 @@ async def test_the_reserve_is_had_again_when_there_is_room(tmp_path, monkeypatch
     await box.close()
 
 
+async def test_without_a_reserve_alerts_and_records_go_on(tmp_path, monkeypatch):
+    disk = SmallDisk(tmp_path, pages=1000)
+    disk.held = False
+
+    def refuse():
+        raise StoreFull("less than twice the reserve is free")
+
+    monkeypatch.setattr(disk, "hold", refuse)
+    box = await Outbox.open(disk, SystemClock(), SystemEntropy())
+    with pytest.raises(StoreFull, match="kept for alerts and records"):
+        await box.append(Lane.TELEMETRY, reading(1))
+    assert await box.append(Lane.RECORD, row(1)) == (1,)
+    monkeypatch.undo()
+    await box._room.hold()
+    assert await box.append(Lane.TELEMETRY, reading(1)) == (1,)
+    await box.close()
+
+
+async def test_numbers_of_refused_rows_wait_for_room(outbox):
+    real = outbox._commits.run
+
+    async def full(*_):
+        raise StoreFull("no room")
+
+    with pytest.raises(RowRefused):
+        await outbox.append(Lane.RECORD, b"{")
+    outbox._commits.run = full
+    await outbox._write_rejects()
+    outbox._commits.run = real
+    await outbox._write_rejects()
+    counted = await outbox._database.run(
+        lambda db: db.execute("SELECT lane, reason, n FROM rejected").fetchall()
+    )
+    assert counted == [("record", "undecodable", 1)]
+
+
 async def test_too_much_waiting_is_refused_at_once_and_does_not_touch_the_reserve(outbox):
     outbox._database.gate.clear()
     many = [row(n) for n in range(ROWS_MAX)]
