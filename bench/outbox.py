@@ -22,6 +22,7 @@ from cardea.contract.topics import Leaf
 from cardea.runtime.bus import Message
 from cardea.runtime.clock import SystemClock, SystemEntropy
 from cardea.runtime.disk import SystemDisk
+from cardea.runtime.loop import run
 from cardea.runtime.mqtt import Broker, MqttBus
 from edge.outbox import Outbox
 from edge.uplink import Uplink
@@ -173,7 +174,7 @@ async def measure(folder: Path, seconds: float) -> list[Row]:
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
     with TemporaryDirectory() as folder:
-        report("outbox", asyncio.run(measure(Path(folder), seconds)))
+        report("outbox", run(measure(Path(folder), seconds)))
 
 
 if __name__ == "__main__":
