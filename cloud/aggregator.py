@@ -140,7 +140,7 @@ class Aggregator:
         await self.intent.send_all_desired(session)
         self.intent.session = session
         self._told.discard(("broker", "lost"))
-        _log.info("broker connected")
+        _log.info("broker_connected")
         self.ready.set()
         try:
             async for message in session.messages():
@@ -150,7 +150,7 @@ class Aggregator:
 
     def _lost(self, error: BusDown) -> None:
         if self._once("broker", "lost"):
-            _log.warning("broker lost", why=str(error))
+            _log.warning("broker_lost", why=str(error))
 
     # --- Into the ledger ------------------------------------------------------------------------
 
@@ -164,7 +164,8 @@ class Aggregator:
             ]
             await self._settle(group, found)
             for approval in approvals:
-                approval.done.set_result(None)
+                if not approval.done.done():  # whoever asked may have left
+                    approval.done.set_result(None)
 
     def _gather(self) -> tuple[Group, list[_Approval]]:
         """Everything that has arrived, up to a bound; nothing is waited for."""
@@ -188,7 +189,8 @@ class Aggregator:
         try:
             group.approve(approval.gateway, approval.epoch)
         except KeyError:
-            approval.done.set_exception(UnknownEpoch(f"{approval.gateway}: no epoch {approval.epoch}"))
+            if not approval.done.done():
+                approval.done.set_exception(UnknownEpoch(f"{approval.gateway}: no epoch {approval.epoch}"))
         else:
             approvals.append(approval)
 
@@ -196,12 +198,12 @@ class Aggregator:
         now = self._clock.now().utc
         for gateway, lane in group.overflowed:
             if self._once(gateway, f"overflow {lane}"):
-                _log.error("lane has too many gaps", gateway=gateway, lane=lane)
+                _log.error("lane_overflowed", gateway=gateway, lane=lane)
         for gateway in group.strangers:
             if self._once(gateway, "stranger"):
-                _log.warning("gateway unknown", gateway=gateway)
+                _log.warning("gateway_unknown", gateway=gateway)
         for gateway, epoch in group.fenced:
-            _log.error("clone fenced", gateway=gateway, epoch=epoch)
+            _log.error("clone_fenced", gateway=gateway, epoch=epoch)
         return [clone(gateway, epoch, now) for gateway, epoch in group.fenced]
 
     async def _settle(self, group: Group, found: Sequence[Finding]) -> None:
@@ -219,7 +221,7 @@ class Aggregator:
         for poison in (*group.poison, *committed.poison):
             if self._once(poison.gateway, f"poison {poison.channel}"):
                 _log.warning(
-                    "row quarantined", gateway=poison.gateway, lane=poison.channel, reason=poison.reason
+                    "row_quarantined", gateway=poison.gateway, lane=poison.channel, reason=poison.reason
                 )
         if self.feed.heard:
             self.feed.publish(*news(self._settings, group, committed, received_at))
@@ -257,7 +259,7 @@ class Aggregator:
                 if (silent_s >= allowed_s) != (gateway in silent):
                     silent ^= {gateway}
                     found.append(gateway_silent(gateway, now.utc, silent_s, allowed_s))
-                    _log.warning("gateway silence changed", gateway=gateway, silent=gateway in silent)
+                    _log.warning("gateway_silence_changed", gateway=gateway, silent=gateway in silent)
             if found:
                 await self._store(Group(self._known, self._presences.silence(now.mono_s, 0.0)), found)
             await self._clock.sleep(WATCH_S)
@@ -276,4 +278,4 @@ async def _acknowledge(session: Session, key: LaneKey, ranges: Ranges) -> None:
     try:
         await session.publish(topic(gateway, Leaf.ACK), encode(Ack(lane, epoch, ranges)))
     except BusDown as error:
-        _log.debug("acknowledgement not sent", gateway=gateway, why=str(error))
+        _log.debug("acknowledgement_not_sent", gateway=gateway, why=str(error))

@@ -113,7 +113,7 @@ async def _run(aggregator: Aggregator, server: _Server, listener: socket.socket,
     while not (server.started or serving.done() or working.done()):
         await asyncio.wait((working, serving), timeout=0.05)
     host, port = listener.getsockname()[:2]
-    _log.info("console ready", url=f"http://{host}:{port}")
+    _log.info("console_ready", url=f"http://{host}:{port}")
     notify(READY)
     try:
         done, _ = await asyncio.wait((working, serving, stopping), return_when=asyncio.FIRST_COMPLETED)

@@ -26,6 +26,7 @@ from cloud.rules.from_rows import findings
 
 _ROW_KEYS = ("gateway", "epoch", "seq")
 _HEARD_EVERY = dt.timedelta(seconds=5)
+PORTALS_SEEN_MAX = 100_000
 _UNIX = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -151,6 +152,8 @@ class Writer:
             connection.execute(
                 self._new_portal, [{"gateway": g, "portal": portal, "name": portal} for g, portal in unseen]
             )
+            if len(self._portals) > PORTALS_SEEN_MAX:
+                self._portals.clear()
             self._portals |= unseen
         return self._apply(connection, writes.findings, received_at)
 

@@ -141,6 +141,19 @@ async def test_an_epoch_that_nobody_has_heard_of_cannot_be_approved(run):
             await house.aggregator.approve_epoch("g1", "e7", "user:ann", "?")
 
 
+async def test_an_approval_whose_asker_has_left_disturbs_nobody(run, make):
+    async with run() as house:
+        gateway = await house.gateway()
+        await gateway.send(Lane.RECORD, make.batch(Lane.RECORD, 1, make.decision("d1")))
+        await gateway.wait_acked(Lane.RECORD, ((1, 1),))
+        for epoch in ("e1", "e7"):
+            asked = asyncio.create_task(house.aggregator.approve_epoch("g1", epoch, "user:ann", "?"))
+            await asyncio.sleep(0)
+            asked.cancel()
+        await gateway.send(Lane.RECORD, make.batch(Lane.RECORD, 2, make.decision("d2")))
+        await gateway.wait_acked(Lane.RECORD, ((1, 2),))
+
+
 async def test_a_silent_gateway_alarms_inhibits_its_devices_and_clears_when_heard(run, ledger, make, clock):
     async with run() as house:
         gateway = await house.gateway()

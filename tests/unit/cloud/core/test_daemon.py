@@ -181,10 +181,10 @@ async def test_the_process_starts_without_a_broker_and_stops_on_sigterm(folder):
     assert process.stderr is not None
     said = b""
     async with asyncio.timeout(30):
-        while b"console ready" not in said or b"broker lost" not in said:
+        while b"console_ready" not in said or b"broker_lost" not in said:
             said += await process.stderr.readline()
     process.terminate()
     rest = await process.stderr.read()
     assert await process.wait() == 0
-    assert (said + rest).count(b"broker lost") == 1
+    assert (said + rest).count(b"broker_lost") == 1
     assert b"Traceback" not in said + rest

@@ -165,6 +165,14 @@ async def test_portals_seen_in_a_group_that_was_rolled_back_are_not_forgotten(co
     assert {p.portal for p in await ledger.read(reads.portals, MANAGER)} == {"lobby-a", "new"}
 
 
+async def test_portals_kept_in_mind_are_bounded(commit, ledger, make, monkeypatch):
+    monkeypatch.setattr("cloud.ledger.writer.PORTALS_SEEN_MAX", 2)
+    for n in range(1, 8):
+        await commit((Lane.RECORD, n, make.decision(f"d{n}", portal=f"p{n}")))
+        assert len(commit.ledger._writer._portals) <= 3
+    assert len(await ledger.read(reads.portals, MANAGER)) == 8
+
+
 async def test_the_newest_device_state_counts_even_within_one_group(commit, ledger, make):
     await commit(
         (Lane.RECORD, 7, make.device("v7", DeviceState.ONLINE)),
