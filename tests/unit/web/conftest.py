@@ -87,9 +87,9 @@ class Town:
     epoch: str = "e1"
     seq: int = 0
 
-    def client(self, **options: object) -> httpx.AsyncClient:
+    def client(self) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app=self.app)
-        return httpx.AsyncClient(transport=transport, base_url=BASE, headers={"origin": BASE}, **options)
+        return httpx.AsyncClient(transport=transport, base_url=BASE, headers={"origin": BASE})
 
     async def add(self, login_name: str, organisation: str, role: Role) -> None:
         hashed = hash_password("a password for tests")
