@@ -208,10 +208,14 @@ def _egress_is_free(taken: Taken) -> bool:
 
 
 def _nothing_is_relocked(taken: Taken) -> bool:
-    """While latched, or while the loop is in trouble (L4)."""
-    bad = taken.after.latched or taken.after.state.loop.settled is FireInput.TROUBLE
-    was_open = taken.before.held or taken.before.pulse_s > taken.move.after_s
-    return not (bad and was_open) or taken.after.open
+    """What is open while latched or in trouble stays open, also past the end of its own pulse (L4)."""
+    lasting = taken.before.held or taken.before.pulse_s > taken.move.after_s
+    was_open = taken.before.open if _bad(taken.before) else lasting
+    return not (was_open and _bad(taken.after)) or taken.after.open
+
+
+def _bad(world: World) -> bool:
+    return world.latched or world.state.loop.settled is FireInput.TROUBLE
 
 
 def _a_latch_holds(taken: Taken) -> bool:

@@ -1,4 +1,4 @@
-"""The whole portal machine at once, with every event, odd waits and clocks that jump, against the same laws."""
+"""The whole portal machine at once, every event, odd waits and clocks that jump, against the same laws."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ class Portal(RuleBasedStateMachine):
     """A portal outside, and the machine inside it. A tick is sometimes on time and sometimes never comes."""
 
     @initialize(wired=st.booleans(), fitted=st.booleans(), began_s=st.floats(0, 1e6))
-    def begin(self, wired: bool, fitted: bool, began_s: float):
+    def begin(self, *, wired: bool, fitted: bool, began_s: float):
         self.now_s = began_s
         self.fitting = Fitting(hardwired_fire_release=wired, fire_fitted=fitted)
         state, effects = portal.boot(portal.Kept.NOTHING, began_s, self.fitting)

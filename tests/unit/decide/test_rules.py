@@ -46,8 +46,8 @@ LOOSE = msgspec.structs.replace(
     SCREENED, degrade=Degrade.ADMIT_AND_FLAG, **dict.fromkeys(CELLS, Outcome.GRANT)
 )
 """What the lint refuses; the rules hold even so."""
-HARSH = PortalPolicy(
-    require_screening=True,
+HARSH = msgspec.structs.replace(
+    SCREENED,
     require_mask=True,
     require_zone=True,
     capacity=1,
@@ -79,12 +79,8 @@ def everything() -> Iterator[Evidence]:
         at(Screening(ScreeningState.ELEVATED, compliant=False)),
     )
     colours = (NOT_SEEN, *(at(colour) for colour in StatusColour), Stale(StatusColour.RED, 60))
-    fires = (
-        NOT_FITTED,
-        *(at(fire) for fire in FireInput),
-        Stale(FireInput.ALARM, 60),
-        Missing(Why.UNAVAILABLE),
-    )
+    unknown = Missing(Why.UNAVAILABLE)
+    fires = (NOT_FITTED, unknown, *(at(fire) for fire in FireInput), Stale(FireInput.ALARM, 60))
     switches = (NOT_FITTED, at(True), at(False), Stale(True, 60))
     for side, backfilled, second, credential, screening, colour, fire, lockdown in product(
         Side, (False, True), (False, True), credentials, screenings, colours, fires, switches
@@ -113,10 +109,11 @@ def _unfit(evidence: Evidence) -> bool:
     """Somebody whom nothing but a fire may let in."""
     credential = evidence.credential
     unproven = not isinstance(credential, Fresh) or credential.value.standing is not Standing.VALID
+    camera = isinstance(credential, Fresh) and credential.value is CAMERA
     red = isinstance(evidence.colour, (Fresh, Stale)) and evidence.colour.value is StatusColour.RED
     screened = evidence.screening
     warm = not isinstance(screened, Missing) and screened.value.state is ScreeningState.ELEVATED
-    return unproven or red or warm or evidence.second_person or credential.value is CAMERA
+    return unproven or red or warm or evidence.second_person or camera
 
 
 def _egress_is_granted(evidence: Evidence, decision: Decision) -> bool:
