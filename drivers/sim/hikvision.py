@@ -308,6 +308,8 @@ class HikvisionTerminal:
 
     async def go_offline(self) -> None:
         """Pull the network cable: what happens now is only logged."""
+        self.push_armed.clear()
+        self.stream_opened.clear()
         self.drop_streams()
         self.pusher.forget()
         await self._web.close()
@@ -318,7 +320,6 @@ class HikvisionTerminal:
 
     async def reboot(self) -> None:
         """Off and on: connections, nonces and the push host are gone, the log is not."""
-        self.push_armed.clear()
         await self.go_offline()
         self.digest.expire()
         await self.come_back()

@@ -33,7 +33,7 @@ class IsapiServer:
     def __init__(self, terminal: "HikvisionTerminal") -> None:
         self._terminal = terminal
         self.missing: set[str] = set()
-        """Paths that this model does not have."""
+        """Paths that this model does not have, or cannot do one method on: ``/path`` or ``/path-GET``."""
         self.knows_first_serial = True
         """Whether the history search heeds ``beginSerialNo``."""
         self._endpoints: Mapping[tuple[str, str], Endpoint] = {
@@ -63,7 +63,7 @@ class IsapiServer:
         proof = digest.check(asked.method, asked.target, asked.headers.get("authorization", ""))
         if proof is not Proof.GOOD:
             return Answer(401, b"", headers={"WWW-Authenticate": digest.challenge(proof)})
-        if asked.path in self.missing:
+        if self.missing & {asked.path, f"{asked.path}-{asked.method}"}:
             return _NOT_THERE
         if (door := _DOOR.fullmatch(asked.path)) and asked.method == "PUT":
             return self._door(asked, int(door[1]))

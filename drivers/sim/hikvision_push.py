@@ -43,6 +43,8 @@ class Pusher:
         self.refused = 0
         """Answers other than 200."""
         self.statuses: deque[int] = deque(maxlen=64)
+        self.heard = asyncio.Event()
+        """Set at every answer; whoever waits clears it first."""
         self.cut_next_at: int | None = None
         """Break the next message off after so many bytes, once."""
 
@@ -93,6 +95,7 @@ class Pusher:
             self._disconnect()
             return False
         self.statuses.append(status)
+        self.heard.set()
         if status == 200:
             self.delivered += 1
         else:

@@ -462,6 +462,11 @@ def test_a_picture_that_is_not_called_one_is_dropped() -> None:
     )
 
 
+def test_empty_parts_are_nothing() -> None:
+    raw = b"--b\r\nContent-Type: text/xml\r\n\r\n--b\r\n\r\n--b\r\nContent-Length: 0\r\n\r\n\r\n--b--"
+    assert fed(raw, []) == fed(raw, list(range(len(raw)))) == []
+
+
 def test_push_without_a_head_or_too_long_is_rejected() -> None:
     assert [e.reason for e in push(b"no head at all")] == ["no_head"]
     assert push(b"Content-Type: application/json\r\n\r\n   ") == []

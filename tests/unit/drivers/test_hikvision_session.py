@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,7 @@ from drivers.api import (
     DeviceLost,
     DeviceMisconfigured,
     DeviceRefused,
+    Emit,
     Executed,
     HeartbeatSeen,
     HoldOpen,
@@ -34,7 +35,8 @@ from drivers.api import (
     ShowText,
     TemperatureMeasured,
 )
-from drivers.gates.hikvision import DRIVER
+from drivers.gates.hikvision import DRIVER, push
+from drivers.gates.hikvision.intake import ASKS_MAX, Intake
 from drivers.links.http_listener import HttpListener, HttpListenerSettings
 from drivers.sim.hikvision import DecidedBy, HikvisionTerminal
 
@@ -102,29 +104,22 @@ class Rig:
         }
         return DRIVER.open(DRIVER.settings.model_validate(known), context)
 
-    async def start(
-        self, device: Device, emit: Callable[[Any], Awaitable[Accepted | Refused]]
-    ) -> asyncio.Task[None]:
+    async def start(self, device: Device, emit: Emit) -> asyncio.Task[None]:
         return await self.tasks.enter_async_context(self.running(device.run(emit)))
 
     async def ready(self, device: Device, emit: Any) -> asyncio.Task[None]:
         """Started, and events would arrive."""
         task = await self.start(device, emit)
-        wait = asyncio.ensure_future(
-            asyncio.wait(
-                [
-                    asyncio.ensure_future(e.wait())
-                    for e in (self.terminal.push_armed, self.terminal.stream_opened)
-                ],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-        )
+        signs = [
+            asyncio.ensure_future(event.wait())
+            for event in (self.terminal.push_armed, self.terminal.stream_opened)
+        ]
         async with asyncio.timeout(5):
-            await asyncio.wait([task, wait], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([task, *signs], return_when=asyncio.FIRST_COMPLETED)
+        for sign in signs:
+            sign.cancel()
         if task.done():
             task.result()
-        for pending in (await wait)[1]:
-            pending.cancel()
         return task
 
 
@@ -285,7 +280,8 @@ async def test_a_push_is_acknowledged_only_when_it_is_committed(rig: Rig, emitte
     await emitted.until(lambda e: isinstance(e, TemperatureMeasured))
     async with asyncio.timeout(5):
         while rig.terminal.pusher.refused < 2:
-            await asyncio.sleep(0.01)
+            rig.terminal.pusher.heard.clear()
+            await rig.terminal.pusher.heard.wait()
     assert rig.terminal.pusher.delivered == 0
     assert set(rig.terminal.pusher.statuses) == {503}
     assert not credentials(emitted)
@@ -293,7 +289,8 @@ async def test_a_push_is_acknowledged_only_when_it_is_committed(rig: Rig, emitte
     await emitted.until(lambda e: isinstance(e, CredentialPresented))
     async with asyncio.timeout(5):
         while not rig.terminal.pusher.delivered:
-            await asyncio.sleep(0.01)
+            rig.terminal.pusher.heard.clear()
+            await rig.terminal.pusher.heard.wait()
 
 
 async def test_a_refused_stream_event_comes_again_from_the_history(rig: Rig, emitted: Any) -> None:
@@ -474,6 +471,45 @@ async def test_push_that_never_starts_is_said_in_one_line(rig: Rig, emitted: Any
     assert all(e.offline for e in credentials(emitted))
 
 
+@pytest.mark.parametrize(
+    ("deployed", "why"),
+    [
+        ({"/ISAPI/AccessControl/DeployInfo"}, "does not say whether it pushes"),
+        ({"/ISAPI/Event/notification/httpHosts-GET"}, "though the terminal says that it pushes"),
+    ],
+)
+async def test_push_that_does_not_arrive_is_said_in_one_line(
+    rig: Rig, emitted: Any, deployed: set[str], why: str
+) -> None:
+    rig.terminal.isapi.missing |= deployed
+    settings: dict[str, Any] = {
+        "silence_s_max": 0.2,
+        "verdict": "terminal",
+        "push_host": "127.0.0.1",
+        "push_port": 1,
+    }
+    task = await rig.ready(rig.device(**settings), emitted)
+
+    async def pass_by() -> None:
+        while True:
+            await rig.terminal.present(employee_no="17")
+            await asyncio.sleep(0.05)
+
+    async with rig.running(pass_by()):
+        with pytest.raises(DeviceLost, match=why):
+            async with asyncio.timeout(5):
+                await task
+
+
+async def test_a_listener_that_does_not_listen_is_said(
+    rig: Rig, emitted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push, "LISTENER_S_MAX", 0.05)
+    deaf = HttpListener("deaf", HttpListenerSettings(kind="http_listener", bind="127.0.0.1", port=0))
+    with pytest.raises(DeviceLost, match="link deaf does not listen"):
+        await rig.device(link=deaf).run(emitted)
+
+
 async def test_a_quiet_night_without_heartbeats_is_no_fault(rig: Rig, emitted: Any) -> None:
     rig.terminal.faults.silent = True
     task = await rig.ready(rig.device(silence_s_max=0.2), emitted)
@@ -527,9 +563,7 @@ async def test_history_is_read_on_from_the_cursor(rig: Rig, emitted: Any) -> Non
     assert [e.cursor for e in credentials(emitted)] == [8, 9, 10]
 
 
-async def test_a_terminal_that_ignores_the_first_serial_number_repeats_nothing(
-    rig: Rig, emitted: Any
-) -> None:
+async def test_a_search_that_ignores_the_first_serial_repeats_nothing(rig: Rig, emitted: Any) -> None:
     rig.terminal.isapi.knows_first_serial = False
     await passed(rig.terminal, range(65))
     await rig.ready(rig.device(cursor=62), emitted)
@@ -681,13 +715,22 @@ async def test_a_command_that_never_arrived_may_be_tried_again(rig: Rig, emitted
     receipt = await device.submit(OpenDoor("x", 1, 5.0))
     assert isinstance(receipt, NotExecuted)
     assert receipt.reason is RefusalReason.UNREACHABLE
-    await rig.ready(device, emitted)
+    task = await rig.ready(device, emitted)
     await rig.terminal.go_offline()
     receipt = await device.submit(OpenDoor("x", 1, 5.0))
     assert isinstance(receipt, NotExecuted)
     assert receipt.reason is RefusalReason.UNREACHABLE
+    async with asyncio.timeout(5):
+        await asyncio.wait([task])
     await rig.terminal.come_back()
+    await rig.ready(device, emitted)
     assert await device.submit(OpenDoor("x", 1, 5.0)) == Executed()
+
+
+UNKNOWN_DIGEST = (
+    b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="a", nonce="b", algorithm=X\r\n'
+    b"Content-Length: 0\r\n\r\n"
+)
 
 
 # --- what ends a session --------------------------------------------------------------------------
@@ -744,7 +787,7 @@ async def test_a_wrong_configuration_is_said(
         (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" + bytes(5_000_000), DeviceMisconfigured),
         (b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", DeviceRefused),
         (
-            b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="a", nonce="b", algorithm=X\r\nContent-Length: 0\r\n\r\n',
+            UNKNOWN_DIGEST,
             DeviceMisconfigured,
         ),
         (b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="a"\r\nContent-Length: 0\r\n\r\n', DeviceLost),
@@ -787,3 +830,46 @@ async def test_a_terminal_that_does_not_answer_is_lost(rig: Rig, emitted: Any) -
 def test_base_url_is_checked(base_url: str) -> None:
     with pytest.raises(ValueError, match="http"):
         DRIVER.settings.model_validate({"base_url": base_url, "user": "a", "password_secret": "b"})
+
+
+# --- each serial number once ----------------------------------------------------------------------
+
+
+def seen(clock: SystemClock, cursor: int, ask: int | None = None) -> list[CredentialPresented]:
+    return [CredentialPresented(at=clock.now(), cursor=cursor, ask=ask, kind=CredentialKind.CARD, value="1")]
+
+
+async def test_a_repetition_waits_for_the_fate_of_the_first(clock: SystemClock) -> None:
+    intake, fate = Intake(None), asyncio.Event()
+    outcomes: list[Accepted | Refused] = [Refused(RefusalReason.QUEUE_FULL), Accepted()]
+
+    async def emit(_event: Any) -> Accepted | Refused:
+        await fate.wait()
+        return outcomes.pop(0)
+
+    for taken in (False, True):
+        fate.clear()
+        both = [asyncio.ensure_future(intake.take(seen(clock, 5), emit)) for _ in range(2)]
+        await asyncio.sleep(0)
+        fate.set()
+        assert await asyncio.gather(*both) == [taken, taken]
+    assert not outcomes
+    assert await intake.take(seen(clock, 5), emit)
+
+
+async def test_what_the_history_told_first_can_still_be_asked(clock: SystemClock, emitted: Any) -> None:
+    intake = Intake(None)
+    assert await intake.take(seen(clock, 5), emitted)
+    assert await intake.take(seen(clock, 5, ask=5), emitted)
+    assert await intake.take(seen(clock, 5, ask=5), emitted)
+    assert [e.ask for e in emitted.all] == [None, 5]
+    assert intake.asked_s(5) is not None
+
+
+async def test_questions_are_remembered_to_a_bound(clock: SystemClock, emitted: Any) -> None:
+    intake = Intake(None)
+    for ask in range(1, ASKS_MAX + 2):
+        await intake.take(seen(clock, ask, ask), emitted)
+    assert intake.asked_s(1) is None
+    assert intake.asked_s(2) is not None
+    assert intake.settled == ASKS_MAX + 1

@@ -39,6 +39,14 @@ async def echo(request: PushRequest) -> PushReply:
     return PushReply(200, said + request.body, {"x-was": "here"})
 
 
+async def ended(reader: asyncio.StreamReader) -> bytes:
+    """What still came before the other end closed, or cut, the connection."""
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+
+
 async def test_each_key_has_its_own_handler(running: Running) -> None:
     async def other(_request: PushRequest) -> PushReply:
         return PushReply(204)
@@ -112,9 +120,7 @@ async def test_a_head_that_does_not_come_ends_the_connection(running: Running, s
         reader, writer = await asyncio.open_connection("127.0.0.1", link.port)
         writer.write(start)
         async with asyncio.timeout(5):
-            with pytest.raises(ConnectionError):
-                assert await reader.read() == b""
-                raise ConnectionError
+            assert await ended(reader) == b""
         writer.close()
 
 
@@ -126,9 +132,7 @@ async def test_a_head_that_comes_slowly_after_a_request_ends_the_connection(runn
             async with asyncio.timeout(5):
                 assert (await reader.readline()).startswith(b"HTTP/1.1 200")
                 writer.write(b"POST /gate")
-                with pytest.raises(ConnectionError):
-                    await reader.read()
-                    raise ConnectionError
+                await ended(reader)
             writer.close()
 
 
@@ -148,8 +152,9 @@ async def test_a_head_without_end_is_refused(running: Running) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", link.port)
         writer.write(b"POST /gate-1/x HTTP/1.1\r\n" + b"X-A: b\r\n" * 10_000)
         async with asyncio.timeout(5):
-            assert (await reader.readline()).startswith((b"HTTP/1.1 400", b"HTTP/1.1 431"))
+            assert (await reader.readline()).startswith(b"HTTP/1.1 4")
         writer.close()
+        assert link.malformed == 1
 
 
 async def test_a_client_that_goes_amid_its_body_is_forgotten(running: Running) -> None:
@@ -168,9 +173,7 @@ async def test_connections_are_bounded(running: Running) -> None:
         held = [await asyncio.open_connection("127.0.0.1", link.port) for _ in range(2)]
         reader, writer = await asyncio.open_connection("127.0.0.1", link.port)
         async with asyncio.timeout(5):
-            with pytest.raises(ConnectionError):
-                assert await reader.read() == b""
-                raise ConnectionError
+            assert await ended(reader) == b""
         for _, other in [*held, (reader, writer)]:
             other.close()
 
