@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
 from cloud.access.guard import Guard
-from cloud.api import alerts, devices, passages, places, session
+from cloud.api import alerts, devices, orders, passages, places, session
 from cloud.console.pages import mount
 from cloud.console.reader import House
 
@@ -42,7 +42,7 @@ def api(house: House) -> FastAPI:
     app.state.aggregator = house.aggregator
     app.state.clock = house.clock
     routes = APIRouter(prefix=API_PATH)
-    for module in (session, places, passages, devices, alerts):
+    for module in (session, places, passages, devices, alerts, orders):
         routes.include_router(module.router)
     app.include_router(routes)
     return app

@@ -30,14 +30,14 @@ async def gateways(account: Caller, ledger: FromLedger, site: str | None = None)
 @router.get("/gateways/{gateway}/lanes")
 async def lanes(account: Caller, ledger: FromLedger, gateway: str) -> tuple[LaneRow, ...]:
     """What is stored, evicted, missing and quarantined of every lane of one gateway."""
-    await _must_be_visible(account, ledger, gateway)
+    await must_be_visible(account, ledger, gateway)
     return await ledger.read(reads.lanes, account.scope, gateway)
 
 
 @router.get("/gateways/{gateway}/epochs")
 async def epochs(account: Caller, ledger: FromLedger, gateway: str) -> tuple[EpochRow, ...]:
     """The outboxes that have spoken under this gateway's name."""
-    await _must_be_visible(account, ledger, gateway)
+    await must_be_visible(account, ledger, gateway)
     return await ledger.read(reads.epochs, account.scope, gateway)
 
 
@@ -47,7 +47,7 @@ async def portals(account: Caller, ledger: FromLedger, site: str | None = None) 
     return await ledger.read(reads.portals, account.scope, site)
 
 
-async def _must_be_visible(account: Caller, ledger: FromLedger, gateway: str) -> None:
+async def must_be_visible(account: Caller, ledger: FromLedger, gateway: str) -> None:
     """Somebody else's gateway is as if it did not exist."""
     visible = await ledger.read(reads.gateways, account.scope)
     if all(row.id != gateway for row in visible):

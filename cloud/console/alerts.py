@@ -127,6 +127,7 @@ class Alerts:
                 text,
                 self._reader.now(),
             )
+            house.aggregator.feed.changed()  # every open page shows it
             dialog.close()
             await self.refresh()
 
