@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+from typing import cast
 
 from drivers.api import DeviceLost, DeviceMisconfigured, LinkKind
 from drivers.links.settings import TcpSettings
@@ -45,7 +46,7 @@ class _Accepted(StreamProtocol):
         self._settings = settings
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop's is one only in what it does
         if self._listener.connections >= self._settings.connections_max:
             self._listener.refused += 1
             transport.abort()

@@ -1,7 +1,7 @@
 """A simulated QR reader on TCP: waits for a gateway, or calls one that listens."""
 
 import asyncio
-from typing import Self
+from typing import Self, cast
 
 from drivers.sim.scans import Replies, Wording
 
@@ -76,7 +76,7 @@ class _Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop's is one only in what it does
         self._transport = transport
         self._sim.joined(transport)
 
