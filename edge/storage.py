@@ -146,6 +146,9 @@ class Stores:
             await self.open_outbox(make_hands)
         assert self.downlink is not None
         assert self.uplink is not None
+        assert self.audit is not None
+        started = {"version": self._host.version, "policy_version": str(self.policy.version)}
+        group.create_task(self.audit.note("gateway_started", "gateway", started), name="audit start")
         group.create_task(self.outbox.run(), name="outbox watch")
         group.create_task(self.downlink.run(), name="downlink")
         group.create_task(self.uplink.run(self._host.bus), name="uplink")

@@ -21,6 +21,9 @@ KILL_S_MAX = 5.0
 DRAIN_S_MAX = 1.0
 """How long the last words of a process that has ended are waited for."""
 LINE_BYTES_MAX = 64 * 1024
+UNUSABLE = 2
+"""The exit status of a process whose configuration or files cannot be used."""
+CORRECTION_S = 60.0
 STEADY_S = 30.0
 """A process that ran this long before it died is restarted at once."""
 
@@ -53,6 +56,7 @@ class Running:
 
     def __init__(self, child: Child, clock: Clock, entropy: Entropy, tell: Tell) -> None:
         self.ready = asyncio.Event()
+        self._unusable = asyncio.Event()
         self._child = child
         self._clock = clock
         self._backoff = Backoff(clock, entropy, base_s=0.25, s_max=10.0)
@@ -67,12 +71,15 @@ class Running:
         return None if self._process is None else self._process.pid
 
     async def start(self) -> None:
-        """Begin, and wait until the process says that it is ready (or has had time enough to)."""
+        """Begin, and wait until the process says that it is ready, that it cannot be, or has had its time."""
         self._keeper = asyncio.create_task(self._keep(), name=self._child.name)
+        waits = (asyncio.create_task(self.ready.wait()), asyncio.create_task(self._unusable.wait()))
         try:
-            async with asyncio.timeout(READY_S_MAX):
-                await self.ready.wait()
-        except TimeoutError:
+            done, _ = await asyncio.wait(waits, timeout=READY_S_MAX, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if not done:
             self._tell(self._child.name, f"not ready after {READY_S_MAX:.0f} s; going on without it")
 
     async def stop(self) -> None:
@@ -101,16 +108,27 @@ class Running:
     async def _keep(self) -> None:
         while not self._stopping:
             began_s = self._clock.monotonic_s()
+            status = None
             try:
-                ended = f"ended ({_describe(await self._run_once())}); starting it again"
+                status = await self._run_once()
+                ended = f"ended ({_describe(status)}); starting it again"
             except OSError as error:
                 ended = f"cannot be started ({error.strerror}); trying again"
             if self._stopping:
                 return
+            if status == UNUSABLE:
+                await self._wait_for_correction()
+                continue
             if self._clock.monotonic_s() - began_s >= STEADY_S:
                 self._backoff.reset()
             self._tell(self._child.name, ended)
             await self._backoff.wait()
+
+    async def _wait_for_correction(self) -> None:
+        """What it said is for a person: the others go on, and it is tried again once in a while."""
+        self._tell(self._child.name, f"cannot work as it is set up; trying again every {CORRECTION_S:.0f} s")
+        self._unusable.set()
+        await self._clock.sleep(CORRECTION_S)
 
     async def _run_once(self) -> int:
         name = f"cardea-{os.getpid()}-{self._child.name}"

@@ -94,7 +94,9 @@ async def _output(*arguments: str) -> bytes:
     )
     output, _ = await process.communicate()
     if process.returncode != 0:
-        raise CommandError(f"cardea {' '.join(arguments[:2])} failed; its message stands above", 1)
+        raise CommandError(
+            f"cardea {' '.join(arguments[:2])} failed; its message stands above", process.returncode or 1
+        )
     return output
 
 

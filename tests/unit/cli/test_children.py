@@ -119,6 +119,14 @@ async def test_a_child_that_never_becomes_ready_does_not_hold_the_others_up(run,
         await told.until("not ready after 0 s; going on without it")
 
 
+async def test_a_child_that_cannot_be_used_waits_for_its_correction(run, told, monkeypatch):
+    monkeypatch.setattr(children, "CORRECTION_S", 0.01)
+    async with run("print('gateway.toml: id: 7 → must be text')\nraise SystemExit(2)"):
+        assert await told.until("cannot work as it is set up", times=2)
+        assert await told.until("must be text", times=2)
+    assert not any("starting it again" in line for _, line in told.lines)
+
+
 async def test_several_children_are_told_apart(told, run):
     async with run(READY + "print('one')\n" + WAIT, name="a"), run(READY + "print('two')\n" + WAIT, name="b"):
         await told.until("one")

@@ -36,6 +36,7 @@ from cardea.contract.reasons import Reason, RefusalReason
 from cardea.contract.records import (
     AlertKind,
     AlertRaised,
+    AuditRecord,
     CredentialKind,
     DecisionRecord,
     DeviceRecord,
@@ -345,6 +346,7 @@ def test_a_passage_goes_the_whole_way_and_the_outbox_empties(play: Play) -> None
                 "reader": DeviceState.ONLINE,
                 "board": DeviceState.ONLINE,
             }
+            assert [link.event for link in tower.of(AuditRecord)] == ["gateway_started"]
             picture = gateway.picture()
             assert picture["stores"]["pending"]["record"] == 0
             assert picture["uplink"] is True
