@@ -161,7 +161,7 @@ def _worst(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while unread:
         error = unread.pop()
         if isinstance(error, BaseExceptionGroup):
-            unread.extend(error.exceptions)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+            unread.extend(error.exceptions)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]  # a group of unknown kind
         else:
             leaves.append(error)
     return next((error for error in leaves if not isinstance(error, BusDown)), leaves[0])

@@ -24,9 +24,9 @@ async def write(folder: Path, synchronous: str, rows: int) -> int:
     except StoreFailed:
         say("FAILED")
         return 3
-    database = outbox._database  # pyright: ignore[reportPrivateUsage]
+    database = outbox._database  # pyright: ignore[reportPrivateUsage]  # to choose its synchronous level
     assert isinstance(database, SqliteDatabase)
-    connection = database._connection  # pyright: ignore[reportPrivateUsage]
+    connection = database._connection  # pyright: ignore[reportPrivateUsage]  # to choose its synchronous level
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute("PRAGMA wal_autocheckpoint=12")
     say("ACK 0")

@@ -256,7 +256,7 @@ def test_the_nonce_is_durable_before_anything_is_done(staged):
         found = []
 
         async def look(order):
-            work = lambda db: db.execute("SELECT nonce FROM nonce").fetchall()  # noqa: E731
+            work = lambda db: db.execute("SELECT nonce FROM nonce").fetchall()  # noqa: E731  # one line, used twice
             found.extend(await stage.downlink._database.run(work))
             return OrderResult.EXECUTED
 

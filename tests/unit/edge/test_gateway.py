@@ -271,11 +271,11 @@ class Tower:
             last = batch.first + len(batch.rows) - 1
         elif leaf is Leaf.LANE_TELEMETRY:
             batch = TELEMETRY_BATCH.decode(payload)
-            last = batch.first + len(batch.columns.s) - 1  # type: ignore[union-attr]
+            last = batch.first + len(batch.columns.s) - 1  # type: ignore[union-attr]  # anything else fails the test
         else:
             return
         if self.acknowledges:
-            ack = Ack(batch.lane, batch.epoch, ((batch.first, last),))  # type: ignore[union-attr]
+            ack = Ack(batch.lane, batch.epoch, ((batch.first, last),))  # type: ignore[union-attr]  # anything else fails the test
             await session.publish(topic(GATEWAY, Leaf.ACK), encode(ack))
 
     async def order(self, action: Action) -> tuple[OrderResult, RefusalReason | None]:
@@ -285,8 +285,8 @@ class Tower:
         )
         await self.say(Leaf.ORDER, signed.sign(ORDERS, order))
         receipt = RECEIPT.decode(self.heard[Leaf.RECEIPT][-1])
-        assert receipt.order == order.id  # type: ignore[union-attr]
-        return receipt.result, receipt.refusal  # type: ignore[union-attr]
+        assert receipt.order == order.id  # type: ignore[union-attr]  # anything else fails the test
+        return receipt.result, receipt.refusal  # type: ignore[union-attr]  # anything else fails the test
 
     async def say(self, leaf: Leaf, payload: bytes, *, retain: bool = False) -> None:
         session = await self.broker.bus("cloud").connect()
@@ -353,12 +353,12 @@ def test_a_passage_goes_the_whole_way_and_the_outbox_empties(play: Play) -> None
             series = {
                 name
                 for payload in tower.heard[Leaf.LANE_TELEMETRY]
-                for name in TELEMETRY_BATCH.decode(payload).columns.series  # type: ignore[union-attr]
+                for name in TELEMETRY_BATCH.decode(payload).columns.series  # type: ignore[union-attr]  # anything else fails the test
             }
             assert {"tower-1/rss_mb", "tower-1/devices_online", "reader/surface_temp_c"} <= series
 
         await tower.serve(passage)
-        assert PRESENCE.decode(tower.heard[Leaf.STATE][-1]).online is False  # type: ignore[union-attr]
+        assert PRESENCE.decode(tower.heard[Leaf.STATE][-1]).online is False  # type: ignore[union-attr]  # anything else fails the test
         assert not (tower.path / "data" / "status.json").exists()
 
     play(scene)
@@ -514,7 +514,7 @@ def test_r1_a_disk_that_fails_under_a_write_ends_the_process(play: Play) -> None
         await asyncio.sleep(10)
         assert task.done()
         assert isinstance(task.exception(), BaseExceptionGroup)
-        assert task.exception().subgroup(StoreFailed) is not None  # type: ignore[union-attr]
+        assert task.exception().subgroup(StoreFailed) is not None  # type: ignore[union-attr]  # anything else fails the test
         await tower.broker.close()
 
     play(scene)

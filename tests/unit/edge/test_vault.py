@@ -424,7 +424,7 @@ async def test_a_pass_is_used_once_per_step(place: Place, vault: Vault) -> None:
 
 
 async def test_two_portals_at_the_same_moment_see_one_first_use(vault: Vault) -> None:
-    shown: Callable[[], Awaitable[bool]] = lambda: vault.use_pass("ab" * 16, 0, MONDAY + HOUR)  # noqa: E731
+    shown: Callable[[], Awaitable[bool]] = lambda: vault.use_pass("ab" * 16, 0, MONDAY + HOUR)  # noqa: E731  # one line, used twice
     assert sorted(await asyncio.gather(*(shown() for _ in range(8)))) == [False] * 7 + [True]
 
 

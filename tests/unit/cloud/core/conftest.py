@@ -110,13 +110,13 @@ class Make:
             "input_age_s": {"credential": 0.1, "zone": None},
             "effects": ("release_door",),
         }
-        return DecisionRecord(**(values | given))  # pyright: ignore[reportArgumentType]
+        return DecisionRecord(**(values | given))  # pyright: ignore[reportArgumentType]  # chosen by the test
 
     def passage(
         self, name: str, seconds: float = 0.0, decision: str | None = None, **given: object
     ) -> PassageRecord:
         values: dict[str, object] = {"portal": "lobby-a", "side": Side.INGRESS, "device": "gate-1"}
-        return PassageRecord(id=name, at=self.at(seconds), decision=decision, **(values | given))  # pyright: ignore[reportArgumentType]
+        return PassageRecord(id=name, at=self.at(seconds), decision=decision, **(values | given))  # pyright: ignore[reportArgumentType]  # chosen by the test
 
     def device(
         self, name: str, state: DeviceState, device: str = "gate-1", seconds: float = 0.0
