@@ -149,8 +149,8 @@ class Approach:
                 return replace(self, face=Seen(check, now_s))
             case SecondPersonSeen():
                 return replace(self, second_person=True)
-            case TerminalDecided(outcome):
-                return replace(self, terminal=outcome)
+            case _:
+                return replace(self, terminal=observation.outcome)
 
     def _presented(self, credential: Credential, pass_check: PassCheck | None, now_s: float) -> "Approach":
         """A second credential is a second factor of the same person, or a second person."""

@@ -13,7 +13,6 @@ from edge.decide.evidence import (
     FireInput,
     Fresh,
     Item,
-    Missing,
     PassbackFinding,
     Screening,
     Stale,
@@ -82,7 +81,7 @@ def _gaps(evidence: Evidence, policy: PortalPolicy) -> Iterator[Reason]:
                     pass
                 case Stale():
                     yield need.when_stale
-                case Missing():
+                case _:
                     yield need.when_missing
 
 
@@ -97,7 +96,7 @@ def good_enough_lately(evidence: Evidence, policy: PortalPolicy) -> bool:
         case Fresh(screening, age_s) | Stale(screening, age_s):
             normal = screening is ScreeningState.NORMAL or not policy.require_screening
             return normal and 0.0 <= age_s < policy.degrade_cached_h * HOUR_S
-        case Missing():
+        case _:
             return False
 
 

@@ -40,6 +40,8 @@ from edge.decide.leaf import DRILL_S_MAX, FORCED_GRACE_S, VESTIBULE_S_MAX
 from edge.decide.lock import HELD, RELEASE_S_MAX, Fitting, Kept, Phase, PortalState, Step
 
 Machine = Callable[[PortalState, Event, float, Fitting], Step]
+Brief = Callable[[PortalState, Fitting], PortalState]
+"""The state with everything left out that no longer makes a difference."""
 Stepped = Callable[[PortalState, Event, float], Step]
 """The machine in one portal, each step computed once, with times relative to the moment after it."""
 
@@ -322,7 +324,8 @@ def prove(fitting: Fitting, alphabet: Sequence[Event], machine: Machine = portal
     Raises RuntimeError when there are more than ``STATES_MAX`` states: the abstraction has a hole.
     """
     short = replace(fitting, release_s=SHORT_S, inputs_s_max=SHORT_S)
-    stepped = _stepped(machine, short)
+    leaf_watched = any(isinstance(event, LeafMoved) for event in alphabet)
+    stepped = _stepped(machine, short, _relative if leaf_watched else _leafless)
     first = World(stepped(PortalState(), Booted(), 0.0)[0])
     came_by: dict[World, tuple[World, Move] | None] = {first: None}
     waiting, steps, alphabet_moves = deque([first]), 0, moves(alphabet)
@@ -351,7 +354,7 @@ def _path(world: World, came_by: Mapping[World, tuple[World, Move] | None]) -> t
     return tuple(reversed(way_back))
 
 
-def _stepped(machine: Machine, fitting: Fitting) -> Stepped:
+def _stepped(machine: Machine, fitting: Fitting, brief: Brief) -> Stepped:
     known: dict[tuple[PortalState, object, float], Step] = {}
 
     def stepped(state: PortalState, event: Event, after_s: float) -> Step:
@@ -359,7 +362,7 @@ def _stepped(machine: Machine, fitting: Fitting) -> Stepped:
         key = (state, named, after_s)
         if key not in known:
             after, effects = machine(state, event, after_s, fitting)
-            known[key] = (_relative(after, fitting), effects)
+            known[key] = (brief(after, fitting), effects)
         return known[key]
 
     return stepped
@@ -415,11 +418,11 @@ def _actuated(world: World, effects: Sequence[Effect]) -> World:
     for effect in effects:
         match effect:
             case HoldReleased():
-                world = replace(world, held=True)
+                world = replace(world, held=True, pulse_s=0.0)
             case EndHold():
                 world = replace(world, held=False, pulse_s=0.0, forgot=False)
             case ReleaseDoor(release_s=release_s):
-                world = replace(world, pulse_s=max(world.pulse_s, release_s))
+                world = replace(world, pulse_s=0.0 if world.held else max(world.pulse_s, release_s))
             case _:
                 pass
     return world
@@ -434,6 +437,11 @@ def _long_after(state: PortalState, fitting: Fitting) -> PortalState:
         open_s=None if state.open_s is None else -fitting.door_held_s_max,
         shut_s=None,
     )
+
+
+def _leafless(state: PortalState, fitting: Fitting) -> PortalState:
+    """Where no leaf is ever seen nothing asks for what only a leaf could tell apart."""
+    return replace(_relative(state, fitting), shut_s=None, drill_s=None)
 
 
 def _relative(state: PortalState, fitting: Fitting) -> PortalState:

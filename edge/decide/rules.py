@@ -19,7 +19,6 @@ from edge.decide.evidence import (
     FaceCheck,
     FireInput,
     Fresh,
-    Missing,
     PassbackFinding,
     Screening,
     Stale,
@@ -319,7 +318,7 @@ def _tries(evidence: Evidence) -> int:
     match evidence.credential:
         case Fresh(credential) | Stale(credential):
             return credential.tries
-        case Missing():
+        case _:
             return 0
 
 

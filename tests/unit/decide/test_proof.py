@@ -19,10 +19,10 @@ UNFITTED = Fitting(hardwired_fire_release=True, fire_fitted=False)
 @pytest.mark.parametrize(
     ("fitting", "alphabet", "states_min"),
     [
-        pytest.param(WIRED, proof.LOCK, 10_000, id="lock, wired"),
-        pytest.param(UNWIRED, proof.LOCK, 10_000, id="lock, unwired"),
-        pytest.param(WIRED, proof.VESTIBULE, 10_000, id="vestibule, wired"),
-        pytest.param(UNWIRED, proof.VESTIBULE, 10_000, id="vestibule, unwired"),
+        pytest.param(WIRED, proof.LOCK, 1_500, id="lock, wired"),
+        pytest.param(UNWIRED, proof.LOCK, 1_500, id="lock, unwired"),
+        pytest.param(WIRED, proof.VESTIBULE, 1_500, id="vestibule, wired"),
+        pytest.param(UNWIRED, proof.VESTIBULE, 1_500, id="vestibule, unwired"),
         pytest.param(UNFITTED, proof.LEAF, 1_000, id="leaf"),
         pytest.param(UNFITTED, proof.LOCK, 20, id="lock, no fire input"),
     ],
