@@ -11,7 +11,7 @@ from typing import Any
 from cardea.contract.policy import AntiPassback, PortalPolicy
 from cardea.contract.records import Authority, CredentialKind
 from drivers.api import Driver, HoldOpen, LinkKind
-from edge.decide.lint import policy_misfits
+from edge.decide.lint import lock_misfits, policy_misfits
 from edge.settings import Device, DoorRef, Lock, Portal
 from edge.topology import COMMANDS_OF, EVENT_OF, Role, Use, uses
 
@@ -156,18 +156,13 @@ def _inputs_mean_one_thing(parts: Parts) -> Iterator[Finding]:
 def _locks_let_people_out(parts: Parts) -> Iterator[Finding]:
     """SAFETY.md L1, L4, L5."""
     for name, portal in parts.portals.items():
-        if portal.lock is Lock.FAIL_SECURE and not portal.mechanical_free_egress:
-            yield Finding(
-                f"portals.{name}.lock",
-                portal.lock.value,
-                "a fail-secure lock needs mechanical_free_egress = true (L5); else use fail_safe",
-            )
-        if not portal.hardwired_fire_release and portal.fire is None:
-            yield Finding(
-                f"portals.{name}.fire",
-                None,
-                "without hardwired_fire_release name the input wired to the fire panel (L1, L4)",
-            )
+        misfits_of_lock = lock_misfits(
+            fail_secure=portal.lock is Lock.FAIL_SECURE,
+            mechanical_free_egress=portal.mechanical_free_egress,
+            hardwired_fire_release=portal.hardwired_fire_release,
+            fire_fitted=portal.fire is not None,
+        )
+        yield from (Finding(f"portals.{name}.{key}", value, advice) for key, value, advice in misfits_of_lock)
         if portal.fire is not None and not _can_hold_open(portal, parts):
             yield Finding(
                 f"portals.{name}.fire",

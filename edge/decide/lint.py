@@ -23,16 +23,13 @@ def policy_faults(policy: PortalPolicy) -> tuple[str, ...]:
     return tuple(f"{key}: {value} → {right}" for key, value, right in policy_misfits(policy))
 
 
-def lock_faults(
+def lock_misfits(
     *, fail_secure: bool, mechanical_free_egress: bool, hardwired_fire_release: bool, fire_fitted: bool
-) -> tuple[str, ...]:
-    """What is wrong with a portal's lock (SAFETY.md L1, L4, L5); empty when nothing is."""
-    faults = {
-        "lock: fail_secure → needs mechanical_free_egress = true (L5); else fail_safe": (
-            fail_secure and not mechanical_free_egress
-        ),
-        "fire: none → without hardwired_fire_release name the input wired to the fire panel (L1, L4)": (
-            not hardwired_fire_release and not fire_fitted
-        ),
-    }
-    return tuple(fault for fault, applies in faults.items() if applies)
+) -> Iterator[tuple[str, str | None, str]]:
+    """Key, value, and what would be right, for a lock that could keep people in (L1, L4, L5)."""
+    if fail_secure and not mechanical_free_egress:
+        right = "a fail-secure lock needs mechanical_free_egress = true (L5); else use fail_safe"
+        yield "lock", "fail_secure", right
+    if not hardwired_fire_release and not fire_fitted:
+        right = "without hardwired_fire_release name the input wired to the fire panel (L1, L4)"
+        yield "fire", None, right

@@ -5,7 +5,7 @@ import pytest
 
 from cardea.contract.policy import AntiPassback, PortalPolicy
 from cardea.contract.records import Outcome
-from edge.decide.lint import CELLS, lock_faults, policy_faults
+from edge.decide.lint import CELLS, lock_misfits, policy_faults
 
 
 def test_the_defaults_are_sound():
@@ -41,5 +41,5 @@ def test_locks():
         "hardwired_fire_release": True,
         "fire_fitted": False,
     }
-    assert lock_faults(**sound) == ()
-    assert len(lock_faults(**{**sound, "fail_secure": True, "hardwired_fire_release": False})) == 2
+    assert tuple(lock_misfits(**sound)) == ()
+    assert len(tuple(lock_misfits(**{**sound, "fail_secure": True, "hardwired_fire_release": False}))) == 2

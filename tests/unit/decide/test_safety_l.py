@@ -50,7 +50,7 @@ from edge.decide.evidence import (
     Standing,
     Why,
 )
-from edge.decide.lint import CELLS, lock_faults
+from edge.decide.lint import CELLS, lock_misfits
 from edge.decide.lock import HELD, TRANSITIONS, Fitting, Kept, Phase, PortalState, Signal
 from edge.decide.outcomes import GOOD, POLICY
 
@@ -107,8 +107,8 @@ def test_l01_cardea_never_works_against_the_hard_wired_release():
     assert door.state.phase is Phase.TROUBLE
     assert door.take(EgressRequested()) == (HoldReleased(),)
     unwired = {"fail_secure": False, "mechanical_free_egress": True, "hardwired_fire_release": False}
-    assert lock_faults(**unwired, fire_fitted=False)
-    assert not lock_faults(**unwired, fire_fitted=True)
+    assert tuple(lock_misfits(**unwired, fire_fitted=False))
+    assert not tuple(lock_misfits(**unwired, fire_fitted=True))
 
 
 def test_l02_no_policy_can_deny_egress():
@@ -292,9 +292,9 @@ def test_l04_a_restart_with_a_healthy_input_releases_nothing(fitting):
 
 def test_l05_fail_secure_needs_mechanical_free_egress():
     rest = {"hardwired_fire_release": True, "fire_fitted": True}
-    assert lock_faults(fail_secure=True, mechanical_free_egress=False, **rest)
-    assert not lock_faults(fail_secure=True, mechanical_free_egress=True, **rest)
-    assert not lock_faults(fail_secure=False, mechanical_free_egress=False, **rest)
+    assert tuple(lock_misfits(fail_secure=True, mechanical_free_egress=False, **rest))
+    assert not tuple(lock_misfits(fail_secure=True, mechanical_free_egress=True, **rest))
+    assert not tuple(lock_misfits(fail_secure=False, mechanical_free_egress=False, **rest))
 
 
 def test_l06_a_start_never_pulses_and_every_release_ends_by_itself():
