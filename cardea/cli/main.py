@@ -33,6 +33,7 @@ GROUPS: dict[str, Group] = {
     "sim": Group("cardea.cli.sim", "simulated devices on real sockets: run, people"),
     "decode": Group("cardea.cli.decode", "print the events in what a device sent"),
     "pass": Group("cardea.cli.pass_", "QR passes: issue, verify, decode"),
+    "safety": Group("cardea.cli.safety", "the machines that doors rest on: prove"),
     "audit": Group("cardea.cli.audit", "the gateway's hash chain: verify"),
 }
 
