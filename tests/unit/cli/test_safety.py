@@ -1,4 +1,4 @@
-"""``cardea safety prove``: the search itself is tested beside the machine; here its report and its verdict."""
+"""``cardea safety prove``: its report and its verdict; the search is tested beside the machine."""
 
 import json
 
