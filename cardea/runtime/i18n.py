@@ -31,6 +31,10 @@ OWN_NAME = {Language.EN: "English", Language.ZH_CN: "简体中文"}
 """What speakers of a language call it; never translated."""
 
 
+_HABITS = {Language.EN: "en_GB", Language.ZH_CN: "zh_Hans_CN"}
+"""Whose way of writing dates and times is meant; a duty log knows no a.m. and p.m."""
+
+
 def msg(msgid: str) -> str:
     """Mark a message id in a table so that the extractor finds it; it is translated where it is shown."""
     return msgid
@@ -42,7 +46,7 @@ class Translator:
     def __init__(self, language: Language) -> None:
         self.language = language
         self._catalogue = _catalogue(language)
-        self._locale = Locale.parse(language.value)
+        self._locale = Locale.parse(_HABITS[language])
 
     def text(self, msgid: str, **values: object) -> str:
         """The sentence ``msgid`` with ``values`` in its places; English when the catalogue lacks it.

@@ -5,7 +5,7 @@ from nicegui import ui
 from cardea.runtime.i18n import msg
 from cardea.runtime.phrases import phrase
 from cloud.console.live import Live
-from cloud.console.reader import Reader
+from cloud.console.reader import Reader, place_of
 from cloud.console.style import SEVERITIES
 from cloud.ledger import alerts, reads
 from cloud.ledger.views import AlertQuery, AlertRow, AlertView
@@ -67,7 +67,7 @@ class Alerts:
             ui.icon(look.icon, color=look.colour, size="md").tooltip(say.text(phrase(alert.severity)))
             with ui.column().classes("gap-0 col-grow"):
                 ui.label(say.text(phrase(alert.alert))).classes("text-body1")
-                where = alert.portal_name or alert.device or alert.gateway
+                where = place_of(alert)
                 ui.label(f"{alert.site_name} · {where}").classes("cardea-quiet text-caption")
             ui.label(say.moment(alert.last_at, self._reader.house.zone)).classes("text-caption")
             ui.label(say.plural("once", "{n} times", alert.count)).classes("cardea-quiet text-caption").style(

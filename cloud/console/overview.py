@@ -9,7 +9,7 @@ from cardea.contract.records import DeviceState, Outcome, Side
 from cardea.runtime.i18n import msg
 from cardea.runtime.phrases import phrase
 from cloud.console.live import Live
-from cloud.console.reader import Reader
+from cloud.console.reader import Reader, place_of
 from cloud.console.style import OUTCOMES, SEVERITIES
 from cloud.console.table import make_table, show_rows
 from cloud.ledger import reads
@@ -144,7 +144,7 @@ class Overview:
                     )
                     with ui.column().classes("gap-0 col-grow"):
                         ui.label(self._say.text(phrase(alert.alert))).classes("text-body2")
-                        where = alert.portal_name or alert.device or alert.gateway
+                        where = place_of(alert)
                         ui.label(f"{where} · {self._reader.ago(alert.last_at)}").classes(
                             "cardea-quiet text-caption"
                         )

@@ -14,6 +14,7 @@ from cloud.access.sessions import Sessions
 from cloud.aggregator import Aggregator
 from cloud.ledger import Ledger
 from cloud.ledger.scope import Scope
+from cloud.ledger.views import AlertRow
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,3 +62,9 @@ class Reader:
         """How long ago something was, as people say it."""
         length = self.say.duration(max(0.0, (self.now() - at).total_seconds()))
         return self.say.text("{length} ago", length=length)
+
+
+def place_of(alert: AlertRow) -> str:
+    """Where an alert belongs, as precisely as it says: portal and device, else its gateway."""
+    named = [part for part in (alert.portal_name, alert.device) if part]
+    return " · ".join(named) or alert.gateway
