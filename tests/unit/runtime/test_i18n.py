@@ -114,7 +114,7 @@ def test_dates_and_lengths(language: str, moment: str, day: str, length: str) ->
     assert say.moment(at, SHANGHAI) == moment
     assert say.date(at.date()) == day
     assert say.duration(190) == length
-    assert say.time_of_day(at, dt.UTC).startswith("4:05:06" if language == "en" else "04:05:06")
+    assert say.time_of_day(at, dt.UTC) == "04:05:06"
 
 
 @pytest.mark.parametrize("language", list(Language))
