@@ -37,7 +37,7 @@ imports: $(VENV)/.installed
 	$(VENV)/bin/lint-imports --no-cache
 
 unit: $(VENV)/.installed
-	$(VENV)/bin/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(VENV)/bin/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 bench: $(VENV)/.installed
 	@configs/setup/need mosquitto=mosquitto gcc=gcc
