@@ -194,12 +194,17 @@ class PortalTask:
 
     async def _presented(self, device: str, event: CredentialPresented) -> Verdict:
         side = self._side(device, event)
+        if side is None:
+            return Accepted()
         if side is Side.INGRESS and not event.offline:
             return await self._gathering.presented(device, event)
         return await self._gathering.aside(device, event, side)
 
-    def _side(self, device: str, event: CredentialPresented) -> Side:
-        """The terminal's word counts where it serves both sides; else the configuration's."""
+    def _side(self, device: str, event: CredentialPresented) -> Side | None:
+        """The terminal's word counts where it serves both sides; else the configuration's.
+
+        ``None`` at a device that reads for other portals and only opens this one: nobody stands here.
+        """
         sides = {
             side
             for side, readers in (
@@ -208,8 +213,8 @@ class PortalTask:
             )
             if device in readers
         }
-        if len(sides) == 1:
-            return sides.pop()
+        if len(sides) < 2:
+            return sides.pop() if sides else None
         return event.side or Side.INGRESS
 
     def _decided(self, case: Case, decision: Decision) -> None:

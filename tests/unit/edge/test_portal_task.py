@@ -367,6 +367,19 @@ def test_a_terminal_that_asks_is_answered_with_a_line_and_opens_by_itself(play: 
     play(scene)
 
 
+def test_a_credential_at_a_terminal_that_only_opens_this_portal_opens_nothing_here(play: Play) -> None:
+    """A terminal's second door may be another portal's; who stands there wants through its own."""
+
+    async def scene(b: Bench) -> None:
+        ingress = Ingress(readers=("exit",), actuator=DoorRef(device="gate", door=2))
+        await b.start(GATEWAY_DECIDES.model_copy(update={"ingress": ingress, "egress": Egress()}))
+        assert await b.card() == Accepted()
+        assert b.done(OpenDoor) == []
+        assert await b.decisions() == []
+
+    play(scene)
+
+
 def test_who_is_refused_is_told_and_the_door_stays_shut(play: Play) -> None:
     async def scene(b: Bench) -> None:
         await b.start()
