@@ -5,6 +5,9 @@ from pathlib import Path
 
 from cardea.cli.errors import CommandError
 
+FAILED = 1
+"""Mosquitto ended or did not start: another try may succeed."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the subcommands."""
@@ -26,8 +29,10 @@ def _run(arguments: argparse.Namespace) -> int:
     configure("broker", SystemClock())
     try:
         asyncio.run(serve(load_broker(arguments.config)))
-    except (ConfigInvalid, BrokerFailed) as error:
+    except ConfigInvalid as error:
         raise CommandError(str(error)) from error
+    except BrokerFailed as error:
+        raise CommandError(str(error), FAILED) from error
     except OSError as error:
         raise CommandError(f"cannot write {error.filename}: {error.strerror}") from error
     return 0
