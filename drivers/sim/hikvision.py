@@ -252,10 +252,10 @@ class HikvisionTerminal:
 
     def tell(self, fields: Inner) -> int:
         """Log an event and send it; its serial number."""
-        serial = self._next_serial()
+        serial, time = self._next_serial(), self.time_text()
         event: Inner = {"serialNo": serial, "frontSerialNo": serial - 1, **fields, "currentEvent": True}
-        self.history.append({**_as_logged(event), "time": self.time_text()})
-        self.send(event)
+        self.history.append({**_as_logged(event), "time": time})
+        self.send(event, time=time)
         return serial
 
     def send(self, event: Inner, *, time: str | None = None) -> None:
