@@ -36,6 +36,7 @@ class Alerts:
                 "dense no-caps"
             )
             self._list = ui.column().classes("w-full gap-0")
+        self._aside = ui.element()  # a dialogue in the list would go with the list at every refresh
         await self.refresh()
         Live(self._reader.house.aggregator.feed, self.refresh)
 
@@ -95,7 +96,8 @@ class Alerts:
     async def _open(self, alert: AlertRow) -> None:
         say = self._say
         events = await self._reader.read(reads.alert_events, alert.id)
-        with ui.dialog(value=True) as dialog, ui.card().style("width: 40rem; max-width: 90vw"):
+        self._aside.clear()
+        with self._aside, ui.dialog(value=True) as dialog, ui.card().style("width: 40rem; max-width: 90vw"):
             ui.label(say.text(phrase(alert.alert))).classes("text-h6")
             for key, value in sorted(alert.detail.items()):
                 ui.label(f"{key}: {value}").classes("text-caption")

@@ -16,7 +16,7 @@ router = APIRouter(include_in_schema=False)
 
 _PAGE = """<!doctype html>
 <html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Cardea</title><style>{css}</style></head><body><main>
+<link rel="icon" href="data:,"><title>Cardea</title><style>{css}</style></head><body><main>
 <h1>Cardea</h1><p>{lead}</p>
 <form method="post" action="/login?lang={code}">
 <label for="login">{login}</label>
