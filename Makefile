@@ -7,12 +7,13 @@ ifneq ($(wildcard ../shared/data/README.md),)
 export CARDEA_TEST_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: up test lint types imports unit schema lock bench clean help
+.PHONY: up test lint types imports unit schema lock bench pictures clean help
 
 help:
 	@echo "make up      start a demo tower and its console at http://127.0.0.1:8080"
 	@echo "make test    lint, types, import rules and all tests"
 	@echo "make bench   the benchmarks behind the README's figures"
+	@echo "make pictures  the console's pictures in docs/images, taken from a demo tower"
 	@echo "make lock    resolve and hash the dependencies anew"
 	@echo "make clean   remove the virtual environment and the demo tower"
 
@@ -42,6 +43,10 @@ unit: $(VENV)/.installed
 bench: $(VENV)/.installed
 	@configs/setup/need mosquitto=mosquitto gcc=gcc
 	$(PY) -m bench.all
+
+pictures: $(VENV)/.installed
+	@configs/setup/need mosquitto=mosquitto chromium=chromium
+	CARDEA_PICTURES=docs/images $(VENV)/bin/pytest -q tests/system/test_console.py
 
 lock:
 	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
