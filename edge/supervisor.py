@@ -6,7 +6,8 @@ a driver raises stays its own: logged once with its traceback, then as DeviceLos
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cardea.contract.reasons import RefusalReason
@@ -128,7 +129,8 @@ class _KeptLink:
             started_s = self._around.clock.monotonic_s()
             reason = "ended"
             try:
-                await self._link.run()
+                with _cancellation_stands():
+                    await self._link.run()
             except DeviceMisconfigured as error:
                 self.given_up = f"link {self._name}: {error}"
                 log.warning("link_given_up", reason=str(error))
@@ -201,7 +203,8 @@ class DeviceSession:
         while True:
             started_s = clock.monotonic_s()
             try:
-                reason = await self._one_session()
+                with _cancellation_stands():
+                    reason = await self._one_session()
             except DeviceMisconfigured as error:
                 self._enter(DeviceState.MISCONFIGURED, str(error))
                 return
@@ -317,6 +320,20 @@ class DeviceSession:
         else:
             self._log.warning(f"device_{state.value}", reason=reason)
         self._around.tell(DeviceStateChanged(self._name, state, reason))
+
+
+@contextmanager
+def _cancellation_stands() -> Generator[None]:
+    """A cancellation is not lost, whatever fails or is caught at the same moment.
+
+    A driver's clean-up may raise another error in its place, and before Python 3.13 a task group whose child
+    fails just then drops it; the retry loop would go on for ever.
+    """
+    try:
+        yield
+    finally:
+        if _being_cancelled():
+            raise asyncio.CancelledError
 
 
 def _being_cancelled() -> bool:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from edge.loading import Configuration
 
 FAILED = 1
+STOP_S_MAX = 6.0
+"""A stop that is not through after this time is asked for again: a cancellation can be lost to an error that
+happens at the same moment (a task group before Python 3.13)."""
 _COMMANDS = {
     "run": "serve the building until Ctrl-C",
     "check": "say everything that is wrong with the configuration, and change nothing",
@@ -72,19 +75,25 @@ async def _serve(gateway: "Gateway") -> None:
 
     from cardea.runtime.notify import READY, STOPPING, notify
 
-    serving = asyncio.create_task(gateway.run())
+    stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
-    started = asyncio.create_task(gateway.started.wait())
-    await asyncio.wait({serving, started}, return_when=asyncio.FIRST_COMPLETED)
-    notify(READY)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    serving = asyncio.create_task(gateway.run())
+    waits = (asyncio.create_task(gateway.started.wait()), asyncio.create_task(stop.wait()))
     try:
-        await serving
-    except asyncio.CancelledError:
-        pass
-    finally:
-        started.cancel()
+        await asyncio.wait({serving, *waits}, return_when=asyncio.FIRST_COMPLETED)
+        if gateway.started.is_set():
+            notify(READY)
+        await asyncio.wait({serving, waits[1]}, return_when=asyncio.FIRST_COMPLETED)
         notify(STOPPING)
+        while not serving.done():
+            serving.cancel()
+            await asyncio.wait({serving}, timeout=STOP_S_MAX)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    if not serving.cancelled():
+        serving.result()
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""``cardea up`` as a newcomer runs it: from an empty folder to people in the ledger, and each way to end it."""
+"""``cardea up`` as a newcomer runs it: from an empty folder to people in the ledger, and each way out."""
 
 import contextlib
 import os

@@ -634,3 +634,34 @@ def test_states_alternate_and_the_last_is_true(
         assert b.states("neighbour") == [(DeviceState.ONLINE, "")]
 
     sim.simulate(main, seed=seed)
+
+
+@pytest.mark.parametrize("instead", [DeviceLost("socket closed"), DeviceRefused("no"), ValueError("torn")])
+def test_a_stop_is_not_lost_to_what_a_driver_raises_in_its_place(
+    sim: ModuleType, bench: Callable[..., Bench], instead: Exception
+) -> None:
+    async def torn(device: Scripted, emit: Emit) -> None:
+        try:
+            await quiet(device, emit)
+        except asyncio.CancelledError:
+            raise instead from None
+
+    class TornLine(Line):
+        async def run(self) -> None:
+            try:
+                await super().run()
+            except asyncio.CancelledError:
+                raise DeviceLost("line torn") from None
+
+    async def main() -> None:
+        tower = bench(line=TornLine())
+        tower.add("torn", torn)
+
+        async def stop(_: Supervisor) -> None:
+            await tower.clock.sleep(1.0)
+
+        async with asyncio.timeout(RETRY_S_MAX / 2):
+            await tower.run(stop)
+        assert len(tower.opened["torn"]) == 1
+
+    sim.simulate(main)
