@@ -40,7 +40,9 @@ COME = 15
 """So many more people are acknowledged between two kills."""
 UP_S_MAX = 5.0
 STEP_S_MAX = 30.0
-HISTORY_S_MAX = 8.0
+HISTORY_S_MAX = 25.0
+MUTANT_HISTORY_S_MAX = 5.0
+"""A fault may have lost it for ever."""
 NUMBERED = 32
 """Characters of the id of an event that its terminal numbers; a scan is known by its person's pseudonym."""
 
@@ -206,7 +208,7 @@ class Rig:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
 
-    async def settle(self) -> None:
+    async def settle(self, history_s_max: float) -> None:
         """Nobody comes any more, the outbox is empty, and what only the history tells was asked for."""
         async with asyncio.timeout(STEP_S_MAX):
             await self.generator.stop()
@@ -214,7 +216,7 @@ class Rig:
             while not self._empty(since):  # noqa: ASYNC110  # another process's file
                 await asyncio.sleep(0.1)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(HISTORY_S_MAX):
+            async with asyncio.timeout(history_s_max):
                 while self.untold():  # noqa: ASYNC110  # another process's file
                     await asyncio.sleep(0.1)
 
@@ -275,7 +277,7 @@ async def under(plan: Plan, folder: Path, mutants: Mapping[str, str] | None = No
             await rig.processes[name].start()
         await rig.more_come()
         await plan(rig)
-        await rig.settle()
+        await rig.settle(MUTANT_HISTORY_S_MAX if mutants else HISTORY_S_MAX)
     sent, acknowledged = rig.journal()
     return rig, judge(sent, acknowledged, rig.stored())
 
