@@ -18,6 +18,12 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
 CARDEA = (sys.executable, "-m", "cardea.cli.main")
 DAEMONS = {"broker": "broker", "sim": "sim", "cloud": "cloud", "gateway": "edge"}
+UP = {
+    "broker": "broker_ready",
+    "sim": "simulators_listening",
+    "cloud": "console_ready",
+    "gateway": "gateway_started",
+}
 LONG_S = 60.0
 
 
@@ -124,8 +130,7 @@ def test_a_tower_comes_up_survives_kills_stops_in_order_and_goes_on(tower: Tower
         seen = len(tower.lines)
         os.kill(pid, signal.SIGKILL)
         tower.until(f"{name:<8} ended (SIGKILL); starting it again", seen)
-    seen = len(tower.lines)
-    tower.until("gateway_started", seen - 40)
+        tower.until(UP[name], seen)
     more = some_passages(tower.folder, len(before))
     assert tower.stop() == 0
     assert tower.lines[-1].endswith("stopped")
