@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHES = ("outbox", "ledger", "bus", "passages")
+BENCHES = ("outbox", "ledger", "bus", "passages", "footprint")
 
 
 def main() -> int:

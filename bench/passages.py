@@ -91,11 +91,15 @@ def fdatasync_ms() -> tuple[float, float]:
 
 
 def cpu_s(rig: Rig) -> dict[str, float]:
+    """Processor time of each process with its children (the broker's is Mosquitto)."""
     tick = os.sysconf("SC_CLK_TCK")
-    used = {}
+    used: dict[str, float] = {}
     for name, process in rig.processes.items():
-        fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        used[name] = (int(fields[11]) + int(fields[12])) / tick
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        used[name] = 0.0
+        for pid in (str(process.pid), *children):
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            used[name] += (int(fields[11]) + int(fields[12])) / tick
     return used
 
 

@@ -61,7 +61,8 @@ FIGURES = (
         "run",
         (Measure("per_s", "{} passages/s", "per_s_asked", "≥"),),
     ),
-    Figure("acknowledged", "outbox append → acknowledged, rows/s", "rate_per_s", _delays()),
+    Figure("acknowledged", "outbox append → acknowledged", "case", _delays()),
+    Figure("footprint", "size and start", "what", (Measure("measured", "{}", "asked"),)),
     Figure(
         "soak",
         "memory of `cardea up`",
