@@ -37,6 +37,8 @@ def processes(root: int) -> dict[int, str]:
         except OSError:
             continue
         waiting += [int(child) for child in children]
+        if not words[0]:
+            continue  # between fork and exec, or gone
         found[pid] = name_of([word.decode(errors="replace") for word in words])
     return found
 

@@ -108,10 +108,17 @@ async def test_processes_start_and_stop_in_their_order(tower, number, capsys):
     assert told.index("stopping") < told.index("stopped")
 
 
-async def test_it_says_where_the_console_is_and_how_to_log_in(tower, capsys):
+async def test_it_says_where_the_console_is_and_how_to_log_in(tower, capsys, monkeypatch):
     tower.layout.folder.mkdir()
     tower.layout.admin_password.write_text("secret\n")
-    await started_and_stopped(tower)
+    greet, greeted = module._greet, asyncio.Event()
+    monkeypatch.setattr(module, "_greet", lambda *said: (greet(*said), greeted.set()))
+    running = asyncio.create_task(tower.run())
+    waiting = asyncio.create_task(greeted.wait())
+    await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    os.kill(os.getpid(), signal.SIGINT)
+    assert await running == 0
     said = capsys.readouterr().out
     assert f"http://127.0.0.1:{tower.port}" in said
     assert f"login admin, password in {tower.layout.admin_password}" in said
