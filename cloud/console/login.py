@@ -31,7 +31,7 @@ _PAGE = """<!doctype html>
 @router.get("/login")
 async def login_page(request: Request, lang: str | None = None) -> HTMLResponse:
     """The form."""
-    return HTMLResponse(_render(_translator(request, lang), wrong=""))
+    return HTMLResponse(_render(translator_for(request, lang), wrong=""))
 
 
 @router.post("/login")
@@ -43,7 +43,7 @@ async def log_in(
     lang: str | None = None,
 ) -> Response:
     """Open a session and go to the overview, or say what was wrong with the try."""
-    say = _translator(request, lang)
+    say = translator_for(request, lang)
     address = request.client.host if request.client else ""
     result = await sessions.log_in(login, password, address)
     if isinstance(result, LoginRefused):
@@ -67,7 +67,8 @@ async def log_out(request: Request, sessions: FromSessions) -> Response:
     return response
 
 
-def _translator(request: Request, chosen: str | None) -> Translator:
+def translator_for(request: Request, chosen: str | None) -> Translator:
+    """In the language that was chosen, else in the first of the browser's that there is."""
     accepted = request.headers.get("accept-language", "")
     names = [part.split(";")[0].strip() for part in accepted.split(",")[:10]]
     return translator(negotiate([chosen, *names] if chosen else names))

@@ -7,7 +7,6 @@ from typing import Any, Protocol, cast
 
 from fastapi import FastAPI, Request
 
-from cardea.runtime.i18n import negotiate, translator
 from cloud.access.account import Account
 from cloud.access.cookie import token_of
 from cloud.console import login
@@ -52,8 +51,5 @@ def _builder(house: House, path: str, make: Callable[[Reader], Page]) -> Callabl
 
 def _reader(house: House, request: Request) -> Reader:
     account = cast("Account", request.state.account)  # the guard lets nobody else through
-    accepted = request.headers.get("accept-language", "").split(",")
-    language = negotiate(
-        [account.language] if account.language else [part.split(";")[0] for part in accepted]
-    )
-    return Reader(house, account, token_of(request), translator(language))
+    say = login.translator_for(request, account.language)
+    return Reader(house, account, token_of(request), say)
