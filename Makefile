@@ -52,10 +52,11 @@ lock:
 	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --quiet --upgrade pyproject.toml --group dev -o requirements.lock
 
-# Everything is installed from the lock file, by hash; the product itself without looking for anything more.
+# Everything is installed from the lock file, by hash and as it stands there: the lock is complete, and nothing is
+# resolved anew (a newer release of a package with an extra once made pip refuse its pinned one).
 $(VENV)/.installed: requirements.lock pyproject.toml configs/setup/python
 	@configs/setup/python $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
