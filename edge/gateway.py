@@ -12,7 +12,9 @@ from cardea.contract.orders import (
     OrderResult,
     ReleasePortal,
     SetLockdown,
+    StartCycle,
     Statuses,
+    StopCycle,
 )
 from cardea.contract.policy import Policy
 from cardea.contract.reasons import RefusalReason
@@ -202,6 +204,8 @@ class Gateway:
         action = order.action
         if isinstance(action, ApproveEpoch):
             return OrderResult.EXECUTED
+        if isinstance(action, StartCycle | StopCycle):
+            return RefusalReason.UNSUPPORTED
         portal = self._portals.get(action.portal)
         if portal is None:
             return RefusalReason.WRONG_TARGET

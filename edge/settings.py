@@ -14,14 +14,14 @@ from cardea.contract.records import Authority, CredentialKind
 from cardea.runtime.config import RelativePath, Settings
 from cardea.runtime.i18n import Language
 from drivers.links.settings import LinkSettings
+from edge.references import ChannelRef, DoorRef, Id
+from edge.thermometer_settings import Thermometer
+from edge.zone_settings import Zone
 
-ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
-"""As MQTT topics allow it (``cardea.contract.topics``)."""
 ENTRIES_MAX = 256
 """Links, devices or portals of one gateway at the most."""
 
 SecretName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 
 
 def _known_zone(name: str) -> str:
@@ -116,24 +116,6 @@ class Device(Settings):
     )
 
 
-class DoorRef(Settings):
-    """A door of a device."""
-
-    device: Id = Field(description="Name of the device")
-    door: int = Field(
-        default=1, ge=1, le=255, description="Number of the door on that device, counted from 1"
-    )
-
-
-class ChannelRef(Settings):
-    """An input of a device."""
-
-    device: Id = Field(description="Name of the device")
-    channel: int = Field(
-        default=0, ge=0, le=255, description="Number of the input on that device, counted from 0"
-    )
-
-
 class Ingress(Settings):
     """The side from which people come in."""
 
@@ -142,6 +124,9 @@ class Ingress(Settings):
     )
     thermometers: tuple[Id, ...] = Field(
         default=(), max_length=4, description="Devices that measure temperature here"
+    )
+    cameras: tuple[Id, ...] = Field(
+        default=(), max_length=2, description="Cameras that look at whoever comes in here"
     )
     actuator: DoorRef | None = Field(
         default=None, description="The door that is released for somebody coming in"
@@ -200,6 +185,7 @@ class Portal(Settings):
         description="Whether its thermometer has been shown to conform; otherwise it is advisory",
     )
     screening: Screening = Field(default=Screening(), description="Thresholds of the temperature screening")
+    zone: Id | None = Field(default=None, description="The disinfection zone behind it; a key of [zones]")
 
 
 class PolicyTable(Settings):
@@ -225,5 +211,18 @@ class GatewaySettings(Settings):
     )
     portals: dict[Id, Portal] = Field(
         default_factory=dict, max_length=ENTRIES_MAX, description="Ways through the building, by name"
+    )
+    thermometers: dict[Id, Thermometer] = Field(
+        default_factory=dict,
+        max_length=ENTRIES_MAX,
+        description="How devices that see temperatures as frames or spots measure people, by device",
+    )
+    zones: dict[Id, Zone] = Field(
+        default_factory=dict, max_length=ENTRIES_MAX, description="Volumes that can be disinfected, by name"
+    )
+    scenes: tuple[Id, ...] = Field(
+        default=(),
+        max_length=8,
+        description="Thermal devices that watch no people and whose picture the console may show",
     )
     policy: PolicyTable = Field(default=PolicyTable(), description="The first policy")

@@ -8,6 +8,7 @@ from cardea.contract.batches import Ack, Lane, RowBatch, TelemetryBatch
 from cardea.contract.orders import Order, Presence, Receipt, Statuses
 from cardea.contract.policy import Policy
 from cardea.contract.records import Alert, Reading, Record
+from cardea.contract.scenes import Scene
 
 T = TypeVar("T")
 
@@ -51,6 +52,7 @@ RECEIPT = Codec[Receipt](Receipt)
 PRESENCE = Codec[Presence](Presence)
 STATUSES = Codec[Statuses](Statuses)
 POLICY = Codec[Policy](Policy)
+SCENE = Codec[Scene](Scene)
 
 ROW = {Lane.ALERT: ALERT, Lane.RECORD: RECORD}
 """The codec of one row, by lane; telemetry travels in columns."""

@@ -45,7 +45,23 @@ class ApproveEpoch(msgspec.Struct, frozen=True, tag_field="do", tag="approve_epo
     epoch: str
 
 
-Action = ReleasePortal | SetLockdown | ClearFire | ApproveEpoch
+class StartCycle(msgspec.Struct, frozen=True, tag_field="do", tag="start_cycle"):
+    """Disinfect a zone; it starts only when an arm input on site or the gateway's desk agrees (SAFETY.md D7)."""
+
+    zone: str
+    by: str
+    confirmed_by: str | None = None
+    """The second person that chemical and ozone starts need."""
+
+
+class StopCycle(msgspec.Struct, frozen=True, tag_field="do", tag="stop_cycle"):
+    """Stop whatever runs in a zone."""
+
+    zone: str
+    by: str
+
+
+Action = ReleasePortal | SetLockdown | ClearFire | ApproveEpoch | StartCycle | StopCycle
 
 
 class Order(msgspec.Struct, frozen=True):

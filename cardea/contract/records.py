@@ -11,6 +11,7 @@ import msgspec
 
 from cardea.contract.reasons import Reason, RefusalReason
 from cardea.contract.time import INTEGER_MAX, WireTime
+from cardea.contract.zones import ZoneRecord
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=INTEGER_MAX)]
 
@@ -97,6 +98,13 @@ class AlertKind(StrEnum):
     CLOCK_UNSYNCHRONISED = "clock_unsynchronised"
     CLONE = "clone"
     TAMPER = "tamper"
+    THERMOMETER_UNFIT = "thermometer_unfit"
+    CHECK_UNAVAILABLE = "check_unavailable"
+    ZONE_LOCKOUT = "zone_lockout"
+    ZONE_ABORTED = "zone_aborted"
+    LAMP_WORN = "lamp_worn"
+    DOSE_SHORT = "dose_short"
+    SERIES_STORE_DOWN = "series_store_down"
 
 
 class DeviceState(StrEnum):
@@ -237,5 +245,5 @@ class Reading(msgspec.Struct, frozen=True):
     value: float
 
 
-Record = DecisionRecord | PassageRecord | DeviceRecord | AuditRecord | GapRecord | ReceiptRecord
+Record = DecisionRecord | PassageRecord | DeviceRecord | AuditRecord | GapRecord | ReceiptRecord | ZoneRecord
 Alert = AlertRaised | AlertCleared

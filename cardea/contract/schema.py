@@ -11,6 +11,7 @@ from cardea.contract.batches import Ack, RowBatch, TelemetryBatch
 from cardea.contract.orders import Order, Presence, Receipt, Statuses
 from cardea.contract.policy import Policy
 from cardea.contract.records import Alert, Reading, Record
+from cardea.contract.scenes import Scene
 from cardea.contract.signed import Envelope
 
 VERSION = "v1"
@@ -27,6 +28,7 @@ WIRE_TYPES: dict[str, object] = {
     "receipt": Receipt,
     "record": Record,
     "row-batch": RowBatch,
+    "scene": Scene,
     "statuses": Statuses,
     "telemetry-batch": TelemetryBatch,
 }

@@ -24,13 +24,14 @@ class Leaf(StrEnum):
     LANE_TELEMETRY = "lane/telemetry"
     STATE = "state"
     RECEIPT = "receipt"
+    SCENE = "scene"
     ACK = "ack"
     ORDER = "order"
     DESIRED_POLICY = "desired/policy"
     DESIRED_STATUSES = "desired/statuses"
 
 
-UPWARD = (Leaf.LANE_ALERT, Leaf.LANE_RECORD, Leaf.LANE_TELEMETRY, Leaf.STATE, Leaf.RECEIPT)
+UPWARD = (Leaf.LANE_ALERT, Leaf.LANE_RECORD, Leaf.LANE_TELEMETRY, Leaf.STATE, Leaf.RECEIPT, Leaf.SCENE)
 """What a gateway writes; the broker's ACL lets it write nothing else."""
 DOWNWARD = (Leaf.ACK, Leaf.ORDER, Leaf.DESIRED_POLICY, Leaf.DESIRED_STATUSES)
 """What a gateway reads; the broker's ACL lets it read nothing else."""

@@ -23,6 +23,7 @@ from cardea.contract.records import (
     Side,
 )
 from cardea.contract.time import ClockQuality
+from cardea.contract.zones import CycleOutcome, Hazard, Permissive, Standing, StopReason, ZoneState
 from cardea.runtime.i18n import msg
 
 _REASONS: Mapping[StrEnum, str] = {
@@ -105,6 +106,69 @@ _ALERTS: Mapping[StrEnum, str] = {
     AlertKind.CLOCK_UNSYNCHRONISED: msg("Gateway clock not synchronised"),
     AlertKind.CLONE: msg("Two gateways use the same identity"),
     AlertKind.TAMPER: msg("Device tampered with"),
+    AlertKind.THERMOMETER_UNFIT: msg("Thermometer cannot be trusted now"),
+    AlertKind.CHECK_UNAVAILABLE: msg("A check is unavailable: its model is missing"),
+    AlertKind.ZONE_LOCKOUT: msg("Disinfection zone locked out"),
+    AlertKind.ZONE_ABORTED: msg("Disinfection aborted"),
+    AlertKind.LAMP_WORN: msg("Disinfection lamp worn out"),
+    AlertKind.DOSE_SHORT: msg("Disinfection dose not reached"),
+    AlertKind.SERIES_STORE_DOWN: msg("Time-series store does not answer"),
+}
+_ZONE_STATES: Mapping[StrEnum, str] = {
+    ZoneState.DISABLED: msg("Disabled"),
+    ZoneState.IDLE: msg("Idle"),
+    ZoneState.PRECHECK: msg("Checking before the start"),
+    ZoneState.WARN: msg("Warning: leave the area"),
+    ZoneState.EMIT: msg("Disinfecting"),
+    ZoneState.DWELL: msg("Taking effect"),
+    ZoneState.AERATE: msg("Airing"),
+    ZoneState.VERIFY: msg("Verifying the release"),
+    ZoneState.RELEASED: msg("Released"),
+    ZoneState.STOPPING: msg("Stopping"),
+    ZoneState.LOCKOUT: msg("Locked out"),
+}
+_HAZARDS: Mapping[StrEnum, str] = {
+    Hazard.EXCLUSION: msg("Nobody may be there"),
+    Hazard.DOSE_LIMITED: msg("Within a dose budget"),
+    Hazard.ENCLOSED: msg("Enclosed"),
+}
+_PERMISSIVES: Mapping[StrEnum, str] = {
+    Permissive.ESTOP: msg("Emergency stop released"),
+    Permissive.DOORS: msg("Doors closed"),
+    Permissive.OCCUPANCY: msg("Nobody in the area"),
+    Permissive.FIRE: msg("No fire alarm"),
+    Permissive.GAS: msg("Gas below the limit next door"),
+    Permissive.WATCHDOG: msg("Unit's watchdog set"),
+    Permissive.UNIT: msg("Unit does as commanded"),
+    Permissive.ORDER: msg("Start ordered"),
+    Permissive.ARM: msg("Armed on site"),
+    Permissive.LEASE: msg("Output lease renewed"),
+    Permissive.DOSE_METER: msg("Dose meter reading"),
+    Permissive.DOSE_BUDGET: msg("Dose budget left"),
+    Permissive.ENCLOSURE: msg("Enclosure closed"),
+    Permissive.COMMISSIONED: msg("Commissioned"),
+}
+_STANDINGS: Mapping[StrEnum, str] = {
+    Standing.OK: msg("Holds"),
+    Standing.NOT_OK: msg("Does not hold"),
+    Standing.STALE: msg("Too old"),
+    Standing.MISSING: msg("Not known"),
+    Standing.IMPLAUSIBLE: msg("Not believable"),
+}
+_STOP_REASONS: Mapping[StrEnum, str] = {
+    StopReason.ORDERED: msg("Stopped by order"),
+    StopReason.PERMISSIVE_LOST: msg("A condition was lost"),
+    StopReason.FIRE: msg("Fire alarm"),
+    StopReason.READ_BACK: msg("The unit did not do as commanded"),
+    StopReason.UNIT_LOST: msg("The unit does not answer"),
+    StopReason.CAP: msg("A hard limit was reached"),
+    StopReason.RESTART: msg("The gateway restarted during a cycle"),
+    StopReason.GAS_SENSOR: msg("The gas sensor failed"),
+    StopReason.NOT_VERIFIED: msg("The release could not be verified"),
+}
+_CYCLE_OUTCOMES: Mapping[StrEnum, str] = {
+    CycleOutcome.COMPLETED: msg("Completed"),
+    CycleOutcome.ABORTED: msg("Aborted: does not count as disinfected"),
 }
 _OUTCOMES: Mapping[StrEnum, str] = {
     Outcome.GRANT: msg("Granted"),
@@ -184,6 +248,12 @@ PHRASES: Mapping[type[StrEnum], Mapping[StrEnum, str]] = {
     Reason: _REASONS,
     RefusalReason: _REFUSALS,
     AlertKind: _ALERTS,
+    ZoneState: _ZONE_STATES,
+    Hazard: _HAZARDS,
+    Permissive: _PERMISSIVES,
+    Standing: _STANDINGS,
+    StopReason: _STOP_REASONS,
+    CycleOutcome: _CYCLE_OUTCOMES,
     Outcome: _OUTCOMES,
     Severity: _SEVERITIES,
     DeviceState: _DEVICE_STATES,

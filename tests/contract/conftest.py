@@ -60,6 +60,7 @@ _DRAW: dict[type[mi.Type], Callable[[Any], st.SearchStrategy[Any]]] = {
     mi.IntType: _integers,
     mi.FloatType: _floats,
     mi.StrType: lambda _: _NAMES,
+    mi.BytesType: lambda _: st.binary(max_size=40),
     mi.DateTimeType: lambda _: _moments(),
     mi.RawType: lambda _: _JSON.map(lambda value: msgspec.Raw(msgspec.json.encode(value))),
     mi.EnumType: lambda info: st.sampled_from(list(info.cls)),
