@@ -46,7 +46,7 @@ class ApproveEpoch(msgspec.Struct, frozen=True, tag_field="do", tag="approve_epo
 
 
 class StartCycle(msgspec.Struct, frozen=True, tag_field="do", tag="start_cycle"):
-    """Disinfect a zone; it starts only when an arm input on site or the gateway's desk agrees (SAFETY.md D7)."""
+    """Disinfect a zone; it starts only when an arm input on site or the gateway's desk agrees (D7)."""
 
     zone: str
     by: str
