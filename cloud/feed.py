@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cardea.contract.orders import Presence, Receipt
 from cardea.contract.records import DeviceRecord
+from cardea.contract.zones import ZoneRecord
 from cloud.ledger.views import Entry, Passage
 
 EVENTS_MAX = 1000
@@ -35,6 +36,15 @@ class DeviceChanged:
     site: str
     gateway: str
     device: DeviceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneChanged:
+    """A gateway said something of a disinfection zone."""
+
+    site: str
+    gateway: str
+    zone: ZoneRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,14 @@ class EpochFenced:
 
 
 FeedEvent = (
-    EntryDecided | PassageSeen | DeviceChanged | AlertChanged | PresenceChanged | OrderAnswered | EpochFenced
+    EntryDecided
+    | PassageSeen
+    | DeviceChanged
+    | ZoneChanged
+    | AlertChanged
+    | PresenceChanged
+    | OrderAnswered
+    | EpochFenced
 )
 
 

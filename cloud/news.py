@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cardea.contract.records import DecisionRecord, DeviceRecord, PassageRecord
+from cardea.contract.zones import ZoneRecord
 from cloud.feed import (
     AlertChanged,
     DeviceChanged,
@@ -14,6 +15,7 @@ from cloud.feed import (
     OrderAnswered,
     PassageSeen,
     PresenceChanged,
+    ZoneChanged,
 )
 from cloud.ingest.group import Group
 from cloud.ingest.rows import Row
@@ -62,6 +64,8 @@ def _of_row(settings: CloudSettings, row: Row, received_at: dt.datetime) -> Feed
         return PassageSeen(_passage(place, row.gateway, body, received_at))
     if isinstance(body, DeviceRecord):
         return DeviceChanged(settings.gateways[row.gateway].site, row.gateway, body)
+    if isinstance(body, ZoneRecord):
+        return ZoneChanged(settings.gateways[row.gateway].site, row.gateway, body)
     return None
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cardea.contract.time import Instant
 from cloud.ledger.dialect import reader_engine
 from cloud.ledger.failure import LedgerFailed, first_line
-from cloud.ledger.tables import METADATA, schema_version
+from cloud.ledger.tables import METADATA, schema_version, zone_events, zones
 
 
 class LedgerTooNew(Exception):
@@ -41,7 +41,11 @@ def _create_all(connection: Connection) -> None:
     METADATA.create_all(connection)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create_all,)
+def _add_zones(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[zone_events, zones])
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create_all, _add_zones)
 """Step ``n`` leads from schema version ``n`` to ``n + 1``; an empty store has version 0."""
 SCHEMA = len(MIGRATIONS)
 

@@ -15,6 +15,7 @@ from cardea.contract.records import (
     ReceiptRecord,
     Record,
 )
+from cardea.contract.zones import ZoneRecord
 from cloud.ingest.rows import Row
 from cloud.ledger import tables as t
 
@@ -86,6 +87,23 @@ def _receipt(r: ReceiptRecord) -> Values:
     return {"order_id": r.order, "result": r.result, "refusal": r.refusal and r.refusal.value}
 
 
+def _zone(r: ZoneRecord) -> Values:
+    return {
+        "zone": r.zone,
+        "title": r.title,
+        "state": r.state.value,
+        "hazard": r.hazard.value,
+        "monitor_only": r.monitor_only,
+        "since": r.since.utc,
+        "unit": r.unit,
+        "permissives": r.permissives,
+        "portals": r.portals,
+        "cycle": r.cycle,
+        "stopped": r.stopped and r.stopped.value,
+        "last": r.last,
+    }
+
+
 TABLES: dict[type, tuple[Table, Callable[[Any], Values]]] = {
     DecisionRecord: (t.decisions, _decision),
     PassageRecord: (t.passages, _passage),
@@ -93,6 +111,7 @@ TABLES: dict[type, tuple[Table, Callable[[Any], Values]]] = {
     AuditRecord: (t.audit_links, _audit),
     GapRecord: (t.gaps, _gap),
     ReceiptRecord: (t.receipts, _receipt),
+    ZoneRecord: (t.zone_events, _zone),
 }
 """Where each kind of record is kept, and how."""
 
@@ -113,10 +132,14 @@ def row_values(row: Row, record: Record, received_at: dt.datetime) -> tuple[Tabl
 
 def device_values(row: Row, record: DeviceRecord) -> Values:
     """What the device matrix keeps of it."""
-    return {
-        **_device(record),
-        "gateway": row.gateway,
-        "at": record.at.utc,
-        "epoch_number": row.epoch_number,
-        "seq": row.seq,
-    }
+    return {**_device(record), **_place(row, record.at.utc)}
+
+
+def zone_values(row: Row, record: ZoneRecord) -> Values:
+    """What is kept of a zone as it stands."""
+    return {**_zone(record), **_place(row, record.at.utc)}
+
+
+def _place(row: Row, at: dt.datetime) -> Values:
+    """Whose it is, and its order among what came before and after."""
+    return {"gateway": row.gateway, "at": at, "epoch_number": row.epoch_number, "seq": row.seq}

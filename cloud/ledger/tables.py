@@ -191,6 +191,48 @@ devices = Table(
 )
 """The newest of ``device_events`` by (epoch, seq), never by clock."""
 
+
+def _zone_columns() -> tuple[Column[Any], ...]:
+    """What a zone's record says."""
+    return (
+        Column("zone", Text, nullable=False),
+        Column("title", Text, nullable=False),
+        Column("state", String(16), nullable=False),  # cardea.contract.zones
+        Column("hazard", String(16), nullable=False),
+        Column("monitor_only", Boolean, nullable=False),
+        Column("since", Moment, nullable=False),
+        Column("unit", Text, nullable=False),
+        Column("permissives", Json, nullable=False),
+        Column("portals", Json, nullable=False),
+        Column("cycle", Text),
+        Column("stopped", String(32)),
+        Column("last", Json),
+    )
+
+
+zone_events = Table(
+    "zone_events",
+    METADATA,
+    *_row_columns(),
+    *_zone_columns(),
+    UniqueConstraint("gateway", "epoch", "seq"),
+    UniqueConstraint("gateway", "id"),
+    Index("zone_events_by_zone", "gateway", "zone", "at", "n"),
+    Index("zone_events_by_cycle", "gateway", "cycle"),
+)
+
+zones = Table(
+    "zones",
+    METADATA,
+    Column("gateway", String(63), ForeignKey("gateways.id"), nullable=False),
+    *_zone_columns(),
+    Column("at", Moment, nullable=False),
+    Column("epoch_number", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    PrimaryKeyConstraint("gateway", "zone"),
+)
+"""The newest of ``zone_events`` by (epoch, seq), never by clock."""
+
 audit_links = Table(
     "audit_links",
     METADATA,

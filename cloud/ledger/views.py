@@ -21,6 +21,7 @@ from cardea.contract.records import (
     Subject,
 )
 from cardea.contract.time import ClockQuality
+from cardea.contract.zones import CycleOutcome, Hazard, Permissive, Standing, StopReason, ZoneState
 
 T = TypeVar("T")
 
@@ -255,6 +256,76 @@ class LatestRow:
     series: str
     at: dt.datetime
     value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceEventRow:
+    """A device came, went, or changed what it says of itself."""
+
+    at: dt.datetime
+    state: DeviceState
+    reason: str
+    firmware: str | None
+    rejects: int
+
+
+# --- Zones --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleRow:
+    """A finished disinfection cycle; an aborted one never counts as disinfected (SAFETY.md D12)."""
+
+    id: str
+    started_at: dt.datetime
+    ended_at: dt.datetime
+    outcome: CycleOutcome
+    stopped: StopReason | None
+    emitted_s: float
+    dose_mj_cm2_min: float | None
+    """The lower bound: aged lamp, worst point (SAFETY.md D11)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneRow:
+    """The newest of what a gateway said of a zone. Believe it only while the gateway is not silent."""
+
+    site: str
+    site_name: str
+    gateway: str
+    gateway_silent: bool
+    zone: str
+    title: str
+    state: ZoneState
+    hazard: Hazard
+    monitor_only: bool
+    since: dt.datetime
+    unit: str
+    permissives: dict[Permissive, Standing]
+    portals: tuple[str, ...]
+    cycle: str | None
+    cycle_since: dt.datetime | None
+    """When the cycle under way was first reported."""
+    stopped: StopReason | None
+    last: CycleRow | None
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneEventRow:
+    """A zone changed its state, or a permissive did."""
+
+    id: str
+    at: dt.datetime
+    clock: ClockQuality
+    received_at: dt.datetime
+    state: ZoneState
+    monitor_only: bool
+    since: dt.datetime
+    permissives: dict[Permissive, Standing]
+    cycle: str | None
+    stopped: StopReason | None
+    last: CycleRow | None
 
 
 # --- Alerts -------------------------------------------------------------------------------------

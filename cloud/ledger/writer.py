@@ -13,6 +13,7 @@ from cardea.contract.batches import Lane
 from cardea.contract.encoding import encode
 from cardea.contract.ranges import Ranges, Span, merge
 from cardea.contract.records import AlertCleared, AlertRaised, DecisionRecord, DeviceRecord, Reading
+from cardea.contract.zones import ZoneRecord
 from cloud.ingest.epochs import Epoch, Epochs, Standing
 from cloud.ingest.group import Group, Known, LaneKey
 from cloud.ingest.rows import Poison, Row
@@ -20,7 +21,7 @@ from cloud.ledger import alerts as alert_store
 from cloud.ledger import tables as t
 from cloud.ledger.dialect import insert_new, insert_or_set
 from cloud.ledger.failure import LedgerFailed, first_line
-from cloud.ledger.row_values import TABLES, Values, device_values, row_values
+from cloud.ledger.row_values import TABLES, Values, device_values, row_values, zone_values
 from cloud.rules.findings import Finding
 from cloud.rules.from_rows import findings
 
@@ -46,6 +47,7 @@ class _Writes:
 
     rows: dict[Table, list[Values]] = field(default_factory=dict[Table, list[Values]])
     devices: dict[tuple[str, str], Values] = field(default_factory=dict[tuple[str, str], Values])
+    zones: dict[tuple[str, str], Values] = field(default_factory=dict[tuple[str, str], Values])
     latest: dict[tuple[str, str], Values] = field(default_factory=dict[tuple[str, str], Values])
     portals: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     findings: list[Finding] = field(default_factory=list[Finding])
@@ -60,6 +62,7 @@ class Writer:
             table: insert_new(dialect, table, _ROW_KEYS) for table, _ in TABLES.values()
         }
         self._newer_device = insert_or_set(dialect, t.devices, ("epoch_number", "seq"))
+        self._newer_zone = insert_or_set(dialect, t.zones, ("epoch_number", "seq"))
         self._newer_latest = insert_or_set(dialect, t.latest, ("at",))
         self._new_portal = insert_new(dialect, t.portals, ("gateway", "portal"))
         self._new_poison = insert_new(dialect, t.quarantine, ("gateway", "lane", "epoch", "seq"))
@@ -136,7 +139,9 @@ class Writer:
             if isinstance(body, DecisionRecord):
                 writes.portals.add((row.gateway, body.portal))
             elif isinstance(body, DeviceRecord):
-                _keep_last(writes.devices, row, body)
+                _keep_last(writes.devices, (row.gateway, body.device), device_values(row, body))
+            elif isinstance(body, ZoneRecord):
+                _keep_last(writes.zones, (row.gateway, body.zone), zone_values(row, body))
             writes.findings.extend(findings(row))
         return writes
 
@@ -145,6 +150,8 @@ class Writer:
             connection.execute(self._new_row[table], values)
         if writes.devices:
             connection.execute(self._newer_device, list(writes.devices.values()))
+        if writes.zones:
+            connection.execute(self._newer_zone, list(writes.zones.values()))
         if writes.latest:
             connection.execute(self._newer_latest, list(writes.latest.values()))
         unseen = writes.portals - self._portals
@@ -272,12 +279,10 @@ def _keep_newest(latest: dict[tuple[str, str], Values], row: Row, reading: Readi
         latest[key] = {"gateway": row.gateway, "series": reading.series, "at": at, "value": reading.value}
 
 
-def _keep_last(devices: dict[tuple[str, str], Values], row: Row, record: DeviceRecord) -> None:
-    key = (row.gateway, record.device)
-    values = device_values(row, record)
-    before = devices.get(key)
+def _keep_last(kept: dict[tuple[str, str], Values], key: tuple[str, str], values: Values) -> None:
+    before = kept.get(key)
     if before is None or _place(values) > _place(before):
-        devices[key] = values
+        kept[key] = values
 
 
 def _place(values: Values) -> tuple[int, int]:

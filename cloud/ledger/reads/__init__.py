@@ -7,15 +7,17 @@ it did not exist.
 
 from cloud.ledger.reads.accounting import epochs, lanes, orders
 from cloud.ledger.reads.alerts import INHIBITED_KINDS, alert, alert_events, alerts, open_silences
-from cloud.ledger.reads.devices import devices, latest
+from cloud.ledger.reads.devices import device_events, devices, latest
 from cloud.ledger.reads.entries import entries, entry, outcome_counts, passages, reason_counts
 from cloud.ledger.reads.places import gateways, organisations, portals, sites
+from cloud.ledger.reads.zones import zone_history, zones
 
 __all__ = [
     "INHIBITED_KINDS",
     "alert",
     "alert_events",
     "alerts",
+    "device_events",
     "devices",
     "entries",
     "entry",
@@ -31,4 +33,6 @@ __all__ = [
     "portals",
     "reason_counts",
     "sites",
+    "zone_history",
+    "zones",
 ]

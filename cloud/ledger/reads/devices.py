@@ -6,7 +6,7 @@ from cardea.contract.records import DeviceState
 from cloud.ledger import tables as t
 from cloud.ledger.reads.pieces import given, is_silent, same
 from cloud.ledger.scope import Scope
-from cloud.ledger.views import DeviceRow, LatestRow
+from cloud.ledger.views import PAGE_MAX, DeviceEventRow, DeviceRow, LatestRow
 
 
 def devices(connection: Connection, scope: Scope, site: str | None = None) -> tuple[DeviceRow, ...]:
@@ -32,6 +32,25 @@ def devices(connection: Connection, scope: Scope, site: str | None = None) -> tu
             clock_skew_s=r.clock_skew_s,
             rejects=r.rejects,
             at=r.at,
+        )
+        for r in connection.execute(query)
+    )
+
+
+def device_events(
+    connection: Connection, scope: Scope, gateway: str, device: str, limit: int = 50
+) -> tuple[DeviceEventRow, ...]:
+    """What became of one device, newest first."""
+    e = t.device_events.c
+    query = (
+        select(e.at, e.state, e.reason, e.firmware, e.rejects)
+        .where(e.gateway == gateway, e.device == device, e.gateway.in_(scope.gateway_ids()))
+        .order_by(e.n.desc())
+        .limit(min(limit, PAGE_MAX))
+    )
+    return tuple(
+        DeviceEventRow(
+            at=r.at, state=DeviceState(r.state), reason=r.reason, firmware=r.firmware, rejects=r.rejects
         )
         for r in connection.execute(query)
     )
