@@ -5,8 +5,8 @@ import struct
 from cardea.contract.time import Instant
 from drivers.api import DeviceEvent, Reject
 from drivers.io.relay_modbus.contacts import Bits, Contacts
-from drivers.io.relay_modbus.rtu import Garbage, RtuFrame, RtuFramer, encode
 from drivers.io.relay_modbus.settings import RelaySettings
+from drivers.links.rtu import Garbage, RtuFrame, RtuFramer, encode
 
 READ_INPUTS = 2
 SAMPLE_BYTES_MAX = 120

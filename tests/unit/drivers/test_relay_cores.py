@@ -14,8 +14,8 @@ from drivers.api import DoorMoved, InputChanged
 from drivers.io.relay_modbus.contacts import REPEAT_S, Contacts
 from drivers.io.relay_modbus.decode import LineDecoder, exchange
 from drivers.io.relay_modbus.outputs import ADOPT_S, DISOBEYED_MAX, OutputPlan
-from drivers.io.relay_modbus.rtu import Garbage, RtuFrame, RtuFramer, crc, encode
 from drivers.io.relay_modbus.settings import RelaySettings
+from drivers.links.rtu import Garbage, RtuFrame, RtuFramer, crc, encode
 
 WATCHDOG = {"address": 0, "value": 20}
 
