@@ -30,6 +30,7 @@ from cloud.news import news
 from cloud.presence import Presences
 from cloud.rules.findings import Finding
 from cloud.rules.gateways import clone, clone_approved, gateway_silent
+from cloud.scenes import Scenes
 from cloud.settings import CloudSettings
 
 FILTERS = tuple(everyone(leaf) for leaf in FILTER_LEAVES)
@@ -82,6 +83,7 @@ class Aggregator:
         self._presences = Presences((), {}, clock.now())
         self._told: set[tuple[str, str]] = set()
         self.feed = Feed()
+        self.scenes = Scenes(clock)
         self.intent = Intent(ledger, key, clock, entropy)
         self.counts = Counts()
         self.ready = asyncio.Event()
@@ -183,6 +185,7 @@ class Aggregator:
             if len(group.rows) >= GROUP_ROWS_MAX:
                 break
         self._presences.take(group, now_s)
+        self.scenes.take(group.scenes.values())
         return group, approvals
 
     def _approve(self, group: Group, approval: _Approval, approvals: list[_Approval]) -> None:

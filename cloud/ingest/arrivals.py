@@ -1,19 +1,23 @@
 """A message from the bus, taken apart as far as that goes without knowing what is stored already."""
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cardea.contract.batches import Lane, RowBatch, TelemetryBatch, from_columns
-from cardea.contract.encoding import PRESENCE, RECEIPT, ROW_BATCH, TELEMETRY_BATCH, Undecodable
+from cardea.contract.encoding import PRESENCE, RECEIPT, ROW_BATCH, SCENE, TELEMETRY_BATCH, Undecodable
 from cardea.contract.orders import Presence, Receipt
 from cardea.contract.records import Reading
+from cardea.contract.scenes import Mark, Scene
 from cardea.contract.time import INTEGER_MAX
 from cardea.contract.topics import LANE_LEAF, Leaf, parse
 from cloud.ingest import salvage
 
 _EPOCH = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _EPOCH_ADVICE = "the epoch must be 1 to 64 letters, digits, dots, dashes or underscores"
+_DEVICE_CHARACTERS_MAX = 128
+_ROUNDING = 1e-6
 
 Body = bytes | Reading | Undecodable
 """A row of the alert or record lane still as JSON text, a reading, or what could not be read."""
@@ -55,6 +59,14 @@ class ReceiptHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class SceneHeard:
+    """A thermal picture of a scene without people: shown, never stored."""
+
+    gateway: str
+    scene: Scene
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """A message that names no rows: kept raw and counted; there is nothing to acknowledge."""
 
@@ -70,7 +82,7 @@ class Foreign:
     topic: str
 
 
-Arrival = Delivery | PresenceHeard | ReceiptHeard | Unreadable | Foreign
+Arrival = Delivery | PresenceHeard | ReceiptHeard | SceneHeard | Unreadable | Foreign
 
 
 def read(topic: str, payload: bytes, *, kept: bool = False) -> Arrival:
@@ -139,12 +151,39 @@ def _receipt(gateway: str, payload: bytes, _kept: bool) -> Arrival | Undecodable
     return receipt if isinstance(receipt, Undecodable) else ReceiptHeard(gateway, receipt)
 
 
+def _scene(gateway: str, payload: bytes, kept: bool) -> Arrival | Undecodable:  # noqa: FBT001  # one shape for all readers
+    """What is wrong with a scene is kept, its picture is not: no picture is ever stored."""
+    scene = SCENE.decode(payload)
+    if isinstance(scene, Undecodable):
+        return Undecodable(b"", scene.reason)
+    if kept:
+        return Undecodable(b"", "a scene that the broker had kept: it is shown live or not at all")
+    if len(scene.grid) != scene.width * scene.height:
+        return Undecodable(
+            b"", f"a grid of {len(scene.grid)} pixels is not {scene.width} x {scene.height} of them"
+        )
+    if not (math.isfinite(scene.min_c) and math.isfinite(scene.max_c) and scene.min_c <= scene.max_c):
+        return Undecodable(b"", f"{scene.min_c:g} to {scene.max_c:g} degrees is no range")
+    if not (scene.device.isprintable() and 0 < len(scene.device) <= _DEVICE_CHARACTERS_MAX):
+        return Undecodable(b"", "the device is not a name that can be shown")
+    if not all(map(_lies_inside, scene.marks)):
+        return Undecodable(b"", "a mark lies outside the scene")
+    return SceneHeard(gateway, scene)
+
+
+def _lies_inside(mark: Mark) -> bool:
+    across, down = mark.left + mark.width, mark.top + mark.height
+    edges = (mark.left, mark.top, mark.width, mark.height, across, down)
+    return all(0.0 <= edge <= 1.0 + _ROUNDING for edge in edges)  # never true of what is not a number
+
+
 _Reader = Callable[[str, bytes, bool], Arrival | Undecodable]
 _READERS: dict[Leaf, _Reader] = {
     **{leaf: _rows(lane) for lane, leaf in LANE_LEAF.items() if lane is not Lane.TELEMETRY},
     Leaf.LANE_TELEMETRY: _readings,
     Leaf.STATE: _presence,
     Leaf.RECEIPT: _receipt,
+    Leaf.SCENE: _scene,
 }
 FILTER_LEAVES = tuple(_READERS)
 """What the aggregator subscribes to."""

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from cardea.contract.batches import Ack, Lane
 from cardea.contract.orders import Receipt
 from cardea.contract.ranges import Ranges, Span, merge
-from cloud.ingest.arrivals import Arrival, Delivery, Foreign, PresenceHeard, ReceiptHeard, Unreadable
+from cloud.ingest.arrivals import (
+    Arrival,
+    Delivery,
+    Foreign,
+    PresenceHeard,
+    ReceiptHeard,
+    SceneHeard,
+    Unreadable,
+)
 from cloud.ingest.epochs import ADMITS, Epochs, Move
 from cloud.ingest.rows import Overflowed, Poison, Row, take
 
@@ -72,6 +80,8 @@ class Group:
     poison: list[Poison] = field(default_factory=list[Poison])
     presences: dict[str, PresenceHeard] = field(default_factory=dict[str, PresenceHeard])
     receipts: list[tuple[str, Receipt]] = field(default_factory=list[tuple[str, Receipt]])
+    scenes: dict[tuple[str, str], SceneHeard] = field(default_factory=dict[tuple[str, str], SceneHeard])
+    """The newest by gateway and device; for people who look, not for the ledger."""
     fenced: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Gateways and the epochs fenced just now."""
     heard: dict[str, str] = field(default_factory=dict[str, str])
@@ -99,6 +109,8 @@ class Group:
             self._add_presence(arrival)
         elif isinstance(arrival, ReceiptHeard):
             self.receipts.append((arrival.gateway, arrival.receipt))
+        elif isinstance(arrival, SceneHeard):
+            self.scenes[arrival.gateway, arrival.scene.device] = arrival
         else:
             self._add_unreadable(arrival)
 
