@@ -1,4 +1,4 @@
-"""Thermal pictures of scenes without people: the newest of each device, in memory for a while, never stored."""
+"""Thermal pictures of scenes without people: the newest of each device, in memory for a while, not stored."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
