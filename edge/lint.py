@@ -21,6 +21,7 @@ LINK_KINDS: Mapping[str, LinkKind] = {
     "serial": LinkKind.SERIAL,
     "modbus_tcp": LinkKind.MODBUS,
     "modbus_rtu": LinkKind.MODBUS,
+    "video": LinkKind.VIDEO,
 }
 
 

@@ -5,6 +5,7 @@ believed, without a broker certificate the outbox fills.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def real_host(settings: GatewaySettings, clock: Clock, entropy: Entropy) -> Host
         entropy=entropy,
         disk=SystemDisk(gateway.data_dir),
         bus=MqttBus(address, gateway.id),
-        open_link=open_link,
+        open_link=partial(open_link, secrets=device_secret),
         secrets=device_secret,
         vault_keys=KeyFile(gateway.secrets_dir / VAULT_KEY),
         capture=capture,

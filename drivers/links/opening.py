@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cardea.runtime.clock import Clock
-from drivers.api import Link
+from drivers.api import DeviceMisconfigured, Link, Secrets
 from drivers.links.http_listener import HttpListener, HttpListenerSettings
 from drivers.links.settings import (
     LinkSettings,
@@ -12,11 +12,20 @@ from drivers.links.settings import (
     ModbusTcpSettings,
     SerialSettings,
     TcpSettings,
+    VideoSettings,
 )
 
 
-def open_link(name: str, settings: LinkSettings, clock: Clock) -> Link:
+def _no_secrets(name: str) -> str:
+    raise DeviceMisconfigured(f"there are no secrets here, so none called {name!r}")
+
+
+def open_link(name: str, settings: LinkSettings, clock: Clock, secrets: Secrets = _no_secrets) -> Link:
     """The link ``name``, not yet connected: the supervisor calls its ``run``."""
+    if isinstance(settings, VideoSettings):
+        from drivers.links.video import VideoLink
+
+        return VideoLink(name, settings, clock, secrets)
     return _OPENERS[settings.kind](name, settings, clock)
 
 

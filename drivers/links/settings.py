@@ -1,8 +1,9 @@
 """What a configuration says of a link; ``kind`` picks the model."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationInfo, model_validator
 
 from cardea.runtime.config import RelativePath, Settings
 from drivers.links.http_listener import HttpListenerSettings
@@ -75,7 +76,58 @@ class ModbusRtuSettings(SerialLine, ModbusTiming):
     baud: int = Field(default=19200, ge=300, le=4_000_000, description="bits per second")
 
 
+_PATH: TypeAdapter[RelativePath] = TypeAdapter(RelativePath)
+
+
+def _stream_or_path(text: str, info: ValidationInfo) -> str:
+    """An RTSP address as it is; anything else is a path, from the folder of the configuration."""
+    if "://" not in text:
+        return str(_PATH.validate_python(text, context=info.context))
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"rtsp", "rtsps"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ValueError("an address such as rtsp://user@192.168.40.20/stream2") from None
+    if not usable:
+        raise ValueError("an address such as rtsp://user@192.168.40.20/stream2, a path, or /dev/video0")
+    if parts.password is not None:
+        raise ValueError("leave the password out; put it into a secret and name that in password_secret")
+    return text
+
+
+class VideoSettings(Settings):
+    """A source of pictures: a camera's RTSP stream, a camera of this machine, or a recording."""
+
+    kind: Literal["video"]
+    source: Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_stream_or_path)] = Field(
+        description="rtsp://user@host/path without a password, a device such as /dev/video0, or a file"
+    )
+    password_secret: str | None = Field(
+        default=None, min_length=1, max_length=128, description="secret that holds the stream's password"
+    )
+    pixel_format: Literal["bgr", "y16"] = Field(
+        default="bgr", description="bgr: colour, 8 bit; y16: a sensor's raw counts, 16 bit"
+    )
+    fps_max: float = Field(default=10.0, ge=0.1, le=60, description="pictures handed on at the most, per s")
+    loop: bool = Field(default=False, description="a recording begins again at its end")
+    open_s_max: float = Field(default=5.0, ge=0.5, le=30, description="how long to try to open it, s")
+    silence_s_max: float = Field(
+        default=5.0, ge=0.5, le=60, description="without a picture this long the source is lost, s"
+    )
+
+    @model_validator(mode="after")
+    def _password_has_its_user(self) -> "VideoSettings":
+        if self.password_secret is not None and ("://" not in self.source or "@" not in self.source):
+            raise ValueError("password_secret needs a source with a user, such as rtsp://user@host/path")
+        return self
+
+
 LinkSettings = Annotated[
-    HttpListenerSettings | TcpSettings | SerialSettings | ModbusTcpSettings | ModbusRtuSettings,
+    HttpListenerSettings
+    | TcpSettings
+    | SerialSettings
+    | ModbusTcpSettings
+    | ModbusRtuSettings
+    | VideoSettings,
     Field(discriminator="kind"),
 ]

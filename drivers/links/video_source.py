@@ -1,0 +1,178 @@
+"""OpenCV's side of a video link: opening a file, a stream or a camera, and pictures out of it.
+
+The only place that knows OpenCV's capture interface. Its FFmpeg prints addresses with their passwords to
+standard error when a connection fails, so both are told to be silent before the first capture.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import numpy as np
+import numpy.typing as npt
+
+from drivers.api import DeviceLost, DeviceMisconfigured
+from drivers.links.settings import VideoSettings
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+"""Shape (h, w, 3), BGR, uint8; with pixel format y16 (h, w), counts, uint16."""
+Frame = npt.NDArray[np.generic]
+"""Whatever OpenCV hands out."""
+
+PIXELS_MAX = 2560 * 1600
+"""Larger pictures cost memory and time and show no more of a face at a door."""
+FPS_BELIEVED_MAX = 240.0
+_FILE_FPS = 25.0
+"""Pace of a file that does not say its own."""
+_QUIET = {"OPENCV_FFMPEG_LOGLEVEL": "-8", "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "5"}
+
+
+def is_stream(source: str) -> bool:
+    """Whether ``source`` is an address on the network."""
+    return "://" in source
+
+
+def is_file(source: str) -> bool:
+    """Whether ``source`` is a recording: it has an end and a pace of its own."""
+    return not is_stream(source) and not source.startswith("/dev/")
+
+
+def address(source: str, password: str | None) -> str:
+    """What OpenCV is told to open: ``source`` with its password put in. Never to be logged."""
+    if password is None:
+        return source
+    parts = urlsplit(source)
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+
+
+class VideoSource:
+    """One opened source; used by one thread."""
+
+    def __init__(self, name: str, settings: VideoSettings, password: str | None) -> None:
+        """Open it; blocks up to ``open_s_max`` where the backend can be told so.
+
+        Raises:
+            DeviceLost: not there, not answering, or taken by another program.
+            DeviceMisconfigured: no right to read it, no video, or not the pixel format that was asked for.
+        """
+        for key, value in _QUIET.items():
+            os.environ.setdefault(key, value)
+        import cv2  # only a gateway with a camera pays for it
+
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        self._name = name
+        self._source = settings.source
+        self._raw = settings.pixel_format == "y16"
+        if not is_stream(settings.source):
+            _must_be_readable(name, Path(settings.source))
+        at = address(settings.source, password)
+        if settings.source.startswith("/dev/"):
+            self._capture = cv2.VideoCapture(at, cv2.CAP_V4L2)
+        else:
+            self._capture = cv2.VideoCapture(at, cv2.CAP_FFMPEG, _limits(settings))
+        if not self._capture.isOpened():
+            raise _not_opened(name, settings.source)
+        self._ask_for_format()
+        self.period_s = self._own_period_s()
+        """Time between two pictures of a recording, which has no pace but this; 0 for what is live."""
+
+    def advance(self) -> bool:
+        """Step to the next picture without decoding it where that can be spared; ``False`` at the end."""
+        return self._capture.grab()
+
+    def pixels(self) -> Pixels | None:
+        """The picture stepped to; ``None`` when it could not be decoded.
+
+        Raises:
+            DeviceMisconfigured: the source gives another pixel format than the settings say, or too large a
+                picture.
+        """
+        decoded, frame = self._capture.retrieve()
+        if not decoded:
+            return None
+        height, width = frame.shape[:2]
+        if height * width > PIXELS_MAX:
+            raise DeviceMisconfigured(
+                f"link {self._name}: pictures of {width}×{height} are too large; name a smaller stream"
+            )
+        found = self._as_counts(frame) if self._raw else as_bgr(frame)
+        if found is None:
+            wanted = "raw 16-bit counts (y16)" if self._raw else "pictures in colour (bgr)"
+            raise DeviceMisconfigured(
+                f"link {self._name}: {self._source} does not give {wanted}; correct pixel_format"
+            )
+        return found
+
+    def close(self) -> None:
+        """Give the source back."""
+        self._capture.release()
+
+    def _as_counts(self, frame: Frame) -> npt.NDArray[np.uint16] | None:
+        import cv2
+
+        width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        return as_counts(frame, width, height)
+
+    def _ask_for_format(self) -> None:
+        import cv2
+
+        if not self._source.startswith("/dev/"):
+            return
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        if self._raw:
+            self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"Y16 "))
+            self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+
+    def _own_period_s(self) -> float:
+        import cv2
+
+        if not is_file(self._source):
+            return 0.0
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        return 1.0 / (fps if 0 < fps <= FPS_BELIEVED_MAX else _FILE_FPS)
+
+
+def as_bgr(frame: Frame) -> npt.NDArray[np.uint8] | None:
+    """``frame`` when it is a colour picture, 8 bit."""
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        return None
+    return frame.astype(np.uint8, copy=False)
+
+
+def as_counts(frame: Frame, width: int, height: int) -> npt.NDArray[np.uint16] | None:
+    """``frame`` as 16-bit counts (h, w). Some cameras' come as plain bytes, little-endian, in any shape."""
+    if frame.dtype == np.uint16 and frame.ndim == 2:
+        return frame.astype(np.uint16, copy=False)
+    if frame.dtype == np.uint8 and 0 < frame.nbytes == width * height * 2:
+        return np.ascontiguousarray(frame).reshape(-1).view("<u2").reshape(height, width).astype(np.uint16)
+    return None
+
+
+def _limits(settings: VideoSettings) -> list[int]:
+    import cv2
+
+    limits = [
+        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+        int(settings.open_s_max * 1000),
+        cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+        int(settings.silence_s_max * 1000),
+    ]
+    return [*limits, cv2.CAP_PROP_CONVERT_RGB, 0] if settings.pixel_format == "y16" else limits
+
+
+def _must_be_readable(name: str, path: Path) -> None:
+    if not path.exists():
+        raise DeviceLost(f"link {name}: {path} is not there")
+    if path.is_dir() or not os.access(path, os.R_OK):
+        advice = "name a file or device that the service's user may read (a camera: the group video)"
+        raise DeviceMisconfigured(f"link {name}: {path} cannot be read; {advice}")
+
+
+def _not_opened(name: str, source: str) -> DeviceLost | DeviceMisconfigured:
+    if is_stream(source):
+        return DeviceLost(f"link {name}: {source} gives no video (away, or not this user and password)")
+    if is_file(source):
+        return DeviceMisconfigured(f"link {name}: {source} holds no video that can be decoded")
+    return DeviceLost(f"link {name}: {source} cannot be opened; another program may have it")
