@@ -1,4 +1,5 @@
-"""Simulated relay boards: a pymodbus server over TCP, or several units on one RTU line (a pseudo-terminal).
+"""Simulated relay boards, and where units of any sort stand: behind a Modbus TCP server, or on one RTU line
+(a pseudo-terminal).
 
 A board's communication watchdog is real: when no request comes for its time, all coils drop; at 0, the
 factory's default, they stay for ever.
@@ -9,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
@@ -104,6 +105,10 @@ class RelayBoard:
         for timer in (*self._pulses.values(), *([self._watchdog] if self._watchdog else [])):
             timer.cancel()
 
+    def on_wire(self, answer: bytes) -> bytes:
+        """What the line carries of an answer."""
+        return b"" if self.faults.silent else self.faults.noise + answer
+
     def device(self) -> SimDevice:
         """The board as pymodbus serves it."""
         return SimDevice(
@@ -185,34 +190,53 @@ class RelayBoard:
             self._switch(coil, False, cause)
 
 
-class _Line:
-    """The boards behind one server, and what the wire does to their answers."""
+class SimUnit(Protocol):
+    """A simulated unit of any sort."""
 
-    def __init__(self, boards: Iterable[RelayBoard], unit_at: int) -> None:
-        self.boards = {board.unit: board for board in boards}
+    @property
+    def unit(self) -> int:
+        """Its unit id on the line."""
+        ...
+
+    def device(self) -> SimDevice:
+        """The unit as pymodbus serves it."""
+        ...
+
+    def on_wire(self, answer: bytes) -> bytes:
+        """What the line carries of an answer of the unit."""
+        ...
+
+    def stop(self) -> None:
+        """End all timers."""
+        ...
+
+
+class _Line:
+    """The units behind one server, and what the wire does to their answers."""
+
+    def __init__(self, units: Iterable[SimUnit], unit_at: int) -> None:
+        self._units = {unit.unit: unit for unit in units}
         self._unit_at = unit_at
 
     def devices(self) -> list[SimDevice]:
-        return [board.device() for board in self.boards.values()]
+        return [unit.device() for unit in self._units.values()]
 
     def on_packet(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001  # pymodbus calls it so
         if not sending or len(data) <= self._unit_at:
             return data
-        board = self.boards.get(data[self._unit_at])
-        if board is None or board.faults.silent:
-            return b""
-        return board.faults.noise + data
+        unit = self._units.get(data[self._unit_at])
+        return b"" if unit is None else unit.on_wire(data)
 
     def stop(self) -> None:
-        for board in self.boards.values():
-            board.stop()
+        for unit in self._units.values():
+            unit.stop()
 
 
 class RelayTcpSim:
-    """Boards behind one Modbus TCP server."""
+    """Boards, and units of other sorts, behind one Modbus TCP server."""
 
-    def __init__(self, boards: Iterable[RelayBoard], host: str = "127.0.0.1", port: int = 0) -> None:
-        self._line = _Line(boards, _MBAP_UNIT)
+    def __init__(self, units: Iterable[SimUnit], host: str = "127.0.0.1", port: int = 0) -> None:
+        self._line = _Line(units, _MBAP_UNIT)
         self._address = (host, port)
         self._server: ModbusTcpServer | None = None
 
@@ -237,10 +261,10 @@ class RelayTcpSim:
 
 
 class RelayRtuSim:
-    """Boards on one RTU line."""
+    """Boards, and units of other sorts, on one RTU line."""
 
-    def __init__(self, boards: Iterable[RelayBoard], link: Path | None = None) -> None:
-        self._line = _Line(boards, 0)
+    def __init__(self, units: Iterable[SimUnit], link: Path | None = None) -> None:
+        self._line = _Line(units, 0)
         self._handler: Any = None
         self._pty = PseudoTerminal(self._received, link)
 
