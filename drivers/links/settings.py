@@ -81,18 +81,21 @@ _PATH: TypeAdapter[RelativePath] = TypeAdapter(RelativePath)
 
 def _stream_or_path(text: str, info: ValidationInfo) -> str:
     """An RTSP address as it is; anything else is a path, from the folder of the configuration."""
-    if "://" not in text:
-        return str(_PATH.validate_python(text, context=info.context))
+    return text if "://" in text else str(_PATH.validate_python(text, context=info.context))
+
+
+def _source_fault(source: str) -> str | None:
+    """What is wrong with an address."""
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(source)
         usable = parts.scheme in {"rtsp", "rtsps"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        raise ValueError("an address such as rtsp://user@192.168.40.20/stream2") from None
+        usable = False
     if not usable:
-        raise ValueError("an address such as rtsp://user@192.168.40.20/stream2, a path, or /dev/video0")
+        return "source must be an address such as rtsp://user@192.168.40.20/stream2, a path, or /dev/video0"
     if parts.password is not None:
-        raise ValueError("leave the password out; put it into a secret and name that in password_secret")
-    return text
+        return "leave the password out of source; put it into a secret and name that in password_secret"
+    return None
 
 
 class VideoSettings(Settings):
@@ -116,7 +119,11 @@ class VideoSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _password_has_its_user(self) -> "VideoSettings":
+    def _source_is_right(self) -> "VideoSettings":
+        """Of the whole and not of the one key, whose value would be shown with the password in it."""
+        fault = _source_fault(self.source) if "://" in self.source else None
+        if fault is not None:
+            raise ValueError(fault)
         if self.password_secret is not None and ("://" not in self.source or "@" not in self.source):
             raise ValueError("password_secret needs a source with a user, such as rtsp://user@host/path")
         return self

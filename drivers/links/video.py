@@ -157,9 +157,9 @@ class VideoLink:
             shown_s += source.period_s
             now_s = self._clock.monotonic_s()
             if now_s >= due_s - _EARLY * period_s:
-                due_s = max(due_s + period_s, now_s)
                 pixels = source.pixels()
                 if pixels is not None:
+                    due_s = max(due_s + period_s, now_s)
                     hand.put(VideoPicture(pixels, self._clock.now(), hand.number))
             if source.period_s:
                 hand.stop.wait(max(0.0, shown_s - now_s))

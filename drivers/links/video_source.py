@@ -46,6 +46,15 @@ def address(source: str, password: str | None) -> str:
     return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
 
+def silence() -> None:
+    """Let OpenCV and its FFmpeg print nothing; FFmpeg asks once, when it is first used."""
+    for key, value in _QUIET.items():
+        os.environ.setdefault(key, value)
+    import cv2
+
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
 class VideoSource:
     """One opened source; used by one thread."""
 
@@ -56,11 +65,9 @@ class VideoSource:
             DeviceLost: not there, not answering, or taken by another program.
             DeviceMisconfigured: no right to read it, no video, or not the pixel format that was asked for.
         """
-        for key, value in _QUIET.items():
-            os.environ.setdefault(key, value)
+        silence()
         import cv2  # only a gateway with a camera pays for it
 
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self._name = name
         self._source = settings.source
         self._raw = settings.pixel_format == "y16"
