@@ -5,8 +5,10 @@ import datetime as dt
 import importlib.util
 import itertools
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as property_settings
@@ -33,6 +35,15 @@ def pieces_of(content: bytes, cuts: Iterable[int]) -> list[bytes]:
 def decoded(decoder, pieces):
     events = [event for piece in pieces for event in decoder.feed(piece, AT)]
     return [*events, *decoder.finish(AT)]
+
+
+def told(events):
+    """What events say, to be compared: two frames are equal when their counts are."""
+    return [(type(e).__name__, [comparable(getattr(e, f.name)) for f in fields(e)]) for e in events]
+
+
+def comparable(value):
+    return (value.shape, value.dtype.str, value.tobytes()) if isinstance(value, np.ndarray) else value
 
 
 def contents(messages) -> list[bytes]:
@@ -65,16 +76,15 @@ def test_any_cut_anywhere_gives_the_same_events(driver, channel, settings, messa
     content = data.draw(st.sampled_from(contents(messages)))
     cuts = data.draw(st.lists(st.integers(0, len(content)), max_size=12))
     whole = decoded(driver.decoders[channel](settings), [content])
-    assert decoded(driver.decoders[channel](settings), pieces_of(content, cuts)) == whole
+    assert told(decoded(driver.decoders[channel](settings), pieces_of(content, cuts))) == told(whole)
 
 
 def test_cut_at_every_byte(driver, channel, settings, messages):
     for content in contents(messages):
         short = content[:4096]
         single = [short[i : i + 1] for i in range(len(short))]
-        assert decoded(driver.decoders[channel](settings), single) == decoded(
-            driver.decoders[channel](settings), [short]
-        )
+        whole = decoded(driver.decoders[channel](settings), [short])
+        assert told(decoded(driver.decoders[channel](settings), single)) == told(whole)
 
 
 @fixtures_are_constant
@@ -87,7 +97,7 @@ def test_damage_is_counted_and_cuts_still_do_not_matter(driver, channel, setting
     damaged = bytes(content[:start] + content[stop:])
     cuts = data.draw(st.lists(st.integers(0, len(damaged)), max_size=8))
     whole = decoded(driver.decoders[channel](settings), [damaged])
-    assert decoded(driver.decoders[channel](settings), pieces_of(damaged, cuts)) == whole
+    assert told(decoded(driver.decoders[channel](settings), pieces_of(damaged, cuts))) == told(whole)
 
 
 @fixtures_are_constant
@@ -106,7 +116,8 @@ def test_after_finish_a_decoder_is_as_new(driver, channel, settings, messages, c
     content = data.draw(st.sampled_from(contents(messages)))
     decoder = driver.decoders[channel](settings)
     decoded(decoder, [before[: data.draw(st.integers(0, len(before)))], *chunks])
-    assert decoded(decoder, [content]) == decoded(driver.decoders[channel](settings), [content])
+    whole = decoded(driver.decoders[channel](settings), [content])
+    assert told(decoded(decoder, [content])) == told(whole)
 
 
 def test_decode_is_pure(driver):
