@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the two commands."""
+    """Add the commands."""
+    from cardea.cli.fleet.command import configure as configure_fleet
+
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     run = commands.add_parser("run", help="run the simulated devices until Ctrl-C")
     people = commands.add_parser("people", help="print the world's people, for cardea edge import-people")
     for command, function in ((run, _run), (people, _people)):
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="sim.toml")
         command.set_defaults(run=function)
+    configure_fleet(commands.add_parser("fleet", help="load an aggregator with the traffic of many towers"))
 
 
 def _people(arguments: argparse.Namespace) -> int:

@@ -63,7 +63,7 @@ def write_configs(layout: Layout, console_port: int | None) -> None:
     try:
         for target in missing:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            template = string.Template((_templates() / target.name).read_text("utf-8"))
+            template = string.Template((templates() / target.name).read_text("utf-8"))
             target.write_text(template.substitute(values), "utf-8")
     except OSError as error:
         raise CommandError(
@@ -78,20 +78,25 @@ def _choose_ports(console_port: int | None) -> dict[str, int]:
     """
     chosen: dict[str, int] = {}
     for name, wanted in DEFAULT_PORTS.items():
-        port = console_port or wanted if name == "console_port" else _free_port(wanted, chosen.values())
+        port = console_port or wanted if name == "console_port" else free_port(wanted, chosen.values())
         chosen[name] = port
     return chosen
 
 
-def _templates() -> Traversable:
-    """The demo's templates: inside the installed package, or in the source tree beside it."""
-    packaged = files("cardea") / "configs" / "demo"
+def templates(group: str = "demo") -> Traversable:
+    """Templates of configurations: inside the installed package, or in the source tree beside it."""
+    packaged = files("cardea") / "configs" / group
     if packaged.is_dir():
         return packaged
-    return Path(__file__).parents[3] / "configs" / "demo"
+    return Path(__file__).parents[3] / "configs" / group
 
 
-def _free_port(wanted: int, taken: Collection[int]) -> int:
+def free_port(wanted: int, taken: Collection[int] = ()) -> int:
+    """``wanted``, or the next one after it that is free and not among ``taken``.
+
+    Raises:
+        CommandError: none is.
+    """
     for port in range(wanted, wanted + _SEARCH_MAX):
         if port not in taken and is_free(port):
             return port

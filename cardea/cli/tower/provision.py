@@ -44,11 +44,12 @@ def _certificates(layout: Layout, clock: Clock, entropy: Entropy) -> None:
         "gateway": authority.ensure(GATEWAY, Purpose.CLIENT),
     }
     for process, files in owners.items():
-        _hand_over(files, authority.ca_file, layout.folder / process / "pki")
+        hand_over(files, authority.ca_file, layout.folder / process / "pki")
     _copy(authority.crl_file, layout.folder / "broker" / "pki")
 
 
-def _hand_over(files: KeyFiles, ca_file: Path, folder: Path) -> None:
+def hand_over(files: KeyFiles, ca_file: Path, folder: Path) -> None:
+    """Copy what its owner needs to ``folder``: the authority's certificate, its own, and its key."""
     _copy(ca_file, folder)
     _copy(files.cert_file, folder)
     write_private(folder / files.key_file.name, read_private(files.key_file))
