@@ -5,7 +5,7 @@ import datetime as dt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, func, insert, select
 
-from cardea.contract.orders import Action, Order
+from cardea.contract.orders import Action, Order, StartCycle
 from cardea.contract.policy import Policy
 from cardea.contract.signed import sign
 from cardea.contract.topics import Leaf, topic
@@ -17,6 +17,9 @@ from cloud.ledger.dialect import insert_or_set
 
 ORDER_VALID_S = 30.0
 ORDER_VALID_S_MAX = 3600.0
+START_VALID_S_MAX = 60.0
+"""A start of something dangerous waits for nobody (SAFETY.md D7)."""
+_VALID_S_MAX: dict[type, float] = {StartCycle: START_VALID_S_MAX}
 
 
 class OutdatedVersion(ValueError):
@@ -39,12 +42,14 @@ class Intent:
         """Send a signed order; it is in the ledger before it is on the bus. Its answer comes as a receipt.
 
         Raises:
-            ValueError: ``gateway`` is no gateway id, or ``valid_s`` is not within 0…``ORDER_VALID_S_MAX``.
+            ValueError: ``gateway`` is no gateway id, or ``valid_s`` is not within 0…``ORDER_VALID_S_MAX`` (for a
+                start ``START_VALID_S_MAX``).
             BusDown: not connected; nothing was sent. Or the connection broke: it may have been sent.
         """
         address = topic(gateway, Leaf.ORDER)
-        if not 0 < valid_s <= ORDER_VALID_S_MAX:
-            raise ValueError(f"an order is valid for at most {ORDER_VALID_S_MAX:g} s, not {valid_s:g}")
+        allowed_s = _VALID_S_MAX.get(type(action), ORDER_VALID_S_MAX)
+        if not 0 < valid_s <= allowed_s:
+            raise ValueError(f"this order is valid for at most {allowed_s:g} s, not {valid_s:g}")
         session = self._connected()
         issued = self._clock.now().utc
         order = Order(

@@ -53,6 +53,17 @@ class Sessions:
 
     async def log_in(self, login: str, password: str, address: str) -> LoggedIn | LoginRefused:
         """Check a password and open a session. ``address`` is where the try comes from."""
+        account = await self.vouch(login, password, address)
+        if isinstance(account, LoginRefused):
+            return account
+        token = self._entropy.token(TOKEN_BYTES).hex()
+        now = self._clock.now().utc
+        lasts = dt.timedelta(hours=SESSION_H)
+        await self._ledger.write(accounts.open_session, _digest(token), account.user, now, now + lasts)
+        return LoggedIn(token, account, int(lasts.total_seconds()))
+
+    async def vouch(self, login: str, password: str, address: str) -> Account | LoginRefused:
+        """Check a password and open nothing: a second person stands by what the first one does."""
         keys = (f"login:{login}", f"address:{address}")
         wait_s = self._throttle.retry_after_s(self._clock.monotonic_s(), *keys)
         if wait_s > 0:
@@ -63,11 +74,7 @@ class Sessions:
             self._throttle.failed(self._clock.monotonic_s(), *keys)
             return LoginRefused(self._throttle.retry_after_s(self._clock.monotonic_s(), *keys))
         self._throttle.succeeded(*keys)
-        token = self._entropy.token(TOKEN_BYTES).hex()
-        now = self._clock.now().utc
-        lasts = dt.timedelta(hours=SESSION_H)
-        await self._ledger.write(accounts.open_session, _digest(token), user.id, now, now + lasts)
-        return LoggedIn(token, _account(user), int(lasts.total_seconds()))
+        return _account(user)
 
     async def find(self, token: str) -> Account | None:
         """The account behind a cookie's value, ``None`` when it is not (or no longer) open."""

@@ -1,5 +1,6 @@
 """What every route is given: the ledger, and the account that the guard found."""
 
+import datetime as dt
 from typing import Annotated, cast
 
 from fastapi import Depends, HTTPException, Request
@@ -8,8 +9,10 @@ from cardea.runtime.clock import Clock
 from cloud.access.account import Account
 from cloud.access.sessions import Sessions
 from cloud.aggregator import Aggregator
+from cloud.disinfection import Disinfection
 from cloud.ledger import Ledger
 from cloud.ledger.scope import Role
+from cloud.series.store import Readable
 
 
 def _account(request: Request) -> Account:
@@ -32,6 +35,18 @@ def _aggregator(request: Request) -> Aggregator:
     return cast("Aggregator", request.app.state.aggregator)
 
 
+def _series(request: Request) -> Readable:
+    return cast("Readable", request.app.state.series)
+
+
+def _zone(request: Request) -> dt.tzinfo:
+    return cast("dt.tzinfo", request.app.state.zone)
+
+
+def _disinfection(request: Request) -> Disinfection:
+    return Disinfection(_ledger(request), _sessions(request), _aggregator(request).intent)
+
+
 def _clock(request: Request) -> Clock:
     return cast("Clock", request.app.state.clock)
 
@@ -47,5 +62,9 @@ Manager = Annotated[Account, Depends(_manager)]
 FromLedger = Annotated[Ledger, Depends(_ledger)]
 FromSessions = Annotated[Sessions, Depends(_sessions)]
 FromClock = Annotated[Clock, Depends(_clock)]
+FromSeries = Annotated[Readable, Depends(_series)]
+FromZone = Annotated[dt.tzinfo, Depends(_zone)]
+"""The house's time zone, in which days begin."""
+FromDisinfection = Annotated[Disinfection, Depends(_disinfection)]
 FromAggregator = Annotated[Aggregator, Depends(_aggregator)]
 LOGGED_IN = Depends(_account)

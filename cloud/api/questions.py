@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from cardea.contract.reasons import Reason
 from cardea.contract.records import AlertKind, Outcome, Severity, Side
@@ -14,6 +14,16 @@ Moment = Annotated[
 ]
 
 
+def _is_cursor(text: str | None) -> str | None:
+    if text is not None:
+        Cursor.parse(text)
+    return text
+
+
+Before = Annotated[str | None, AfterValidator(_is_cursor), Field(description="the `next` of the page before")]
+Limit = Annotated[int, Field(ge=1, le=PAGE_MAX, description="items at the most")]
+
+
 class _Question(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -21,15 +31,8 @@ class _Question(BaseModel):
 
 
 class _Paged(_Question):
-    before: Annotated[str | None, Field(description="the `next` of the page before")] = None
-    limit: Annotated[int, Field(ge=1, le=PAGE_MAX, description="items at the most")] = 50
-
-    @field_validator("before")
-    @classmethod
-    def _is_cursor(cls, text: str | None) -> str | None:
-        if text is not None:
-            Cursor.parse(text)
-        return text
+    before: Before = None
+    limit: Limit = 50
 
     @property
     def cursor(self) -> Cursor | None:
@@ -94,6 +97,20 @@ class AlertQuestion(_Paged):
     def query(self) -> AlertQuery:
         """In the ledger's words."""
         return AlertQuery(**_plain(self), before=self.cursor)
+
+
+class HistoryQuestion(BaseModel):
+    """Which page of a history."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    before: Before = None
+    limit: Limit = 50
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """Where to go on."""
+        return None if self.before is None else Cursor.parse(self.before)
 
 
 class Credentials(BaseModel):

@@ -1,8 +1,8 @@
 """Who looks at a page: their account, language and time zone, and where the page gets its data."""
 
 import datetime as dt
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
@@ -12,12 +12,30 @@ from cardea.runtime.i18n import Translator
 from cloud.access.account import Account
 from cloud.access.sessions import Sessions
 from cloud.aggregator import Aggregator
+from cloud.day import midnight_before
 from cloud.ledger import Ledger
 from cloud.ledger.scope import Scope
 from cloud.ledger.views import AlertRow
+from cloud.series.store import HistoryUnavailable, Latest, Point, Readable
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Nothing:
+    """No time series are kept."""
+
+    def latest(self, gateways: Collection[str], device: str | None = None) -> tuple[Latest, ...]:
+        """Nothing."""
+        del gateways, device
+        return ()
+
+    async def history(
+        self, gateway: str, series: str, since: dt.datetime, until: dt.datetime, points_max: int
+    ) -> tuple[Point, ...]:
+        """Cannot be asked for."""
+        del gateway, series, since, until, points_max
+        raise HistoryUnavailable("no time series are kept: name a store in [series]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +47,7 @@ class House:
     sessions: Sessions
     clock: Clock
     zone: dt.tzinfo
+    series: Readable = field(default_factory=Nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +74,7 @@ class Reader:
 
     def today(self) -> dt.datetime:
         """The midnight at which this day began in the house's time zone."""
-        local = self.now().astimezone(self.house.zone)
-        return local.replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight_before(self.now(), self.house.zone)
 
     def ago(self, at: dt.datetime) -> str:
         """How long ago something was, as people say it."""

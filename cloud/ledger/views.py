@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from cardea.contract.orders import OrderResult
 from cardea.contract.ranges import Ranges
-from cardea.contract.reasons import Reason
+from cardea.contract.reasons import Reason, RefusalReason
 from cardea.contract.records import (
     AlertKind,
     Authority,
@@ -392,6 +393,48 @@ class AlertEventRow:
     severity: Severity | None
 
 
+# --- The wall -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAlert:
+    """How many alerts of one kind and severity are not cleared."""
+
+    alert: AlertKind
+    severity: Severity
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WallZone:
+    """A disinfection zone's state, in one word."""
+
+    gateway: str
+    zone: str
+    title: str
+    state: ZoneState
+    gateway_silent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WallSite:
+    """A site at a glance."""
+
+    site: str
+    name: str
+    kind: str
+    gateways: int
+    gateways_silent: int
+    heard_at: dt.datetime | None
+    """When the gateway that has been quiet for longest was last heard."""
+    worst: OpenAlert | None
+    alerts_open: int
+    entries: int
+    devices: int
+    devices_online: int
+    zones: tuple[WallZone, ...]
+
+
 # --- Accounting ---------------------------------------------------------------------------------
 
 
@@ -434,3 +477,18 @@ class OrderRow:
     result: str | None
     refusal: str | None
     answered_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleOrderRow:
+    """A start or a stop that was ordered for a zone, and what the gateway answered."""
+
+    id: str
+    gateway: str
+    zone: str
+    do: str
+    issued_at: dt.datetime
+    deadline_at: dt.datetime
+    by: str
+    result: OrderResult | None
+    refusal: RefusalReason | None

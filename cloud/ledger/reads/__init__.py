@@ -10,13 +10,15 @@ from cloud.ledger.reads.alerts import INHIBITED_KINDS, alert, alert_events, aler
 from cloud.ledger.reads.devices import device_events, devices, latest
 from cloud.ledger.reads.entries import entries, entry, outcome_counts, passages, reason_counts
 from cloud.ledger.reads.places import gateways, organisations, portals, sites
-from cloud.ledger.reads.zones import zone_history, zones
+from cloud.ledger.reads.wall import wall
+from cloud.ledger.reads.zones import cycle_orders, zone_history, zones
 
 __all__ = [
     "INHIBITED_KINDS",
     "alert",
     "alert_events",
     "alerts",
+    "cycle_orders",
     "device_events",
     "devices",
     "entries",
@@ -33,6 +35,7 @@ __all__ = [
     "portals",
     "reason_counts",
     "sites",
+    "wall",
     "zone_history",
     "zones",
 ]

@@ -4,14 +4,18 @@ import datetime as dt
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, and_, func, select
 
+from cardea.contract.orders import OrderResult
+from cardea.contract.reasons import RefusalReason
 from cardea.contract.time import ClockQuality
 from cardea.contract.zones import Cycle, Hazard, Permissive, Standing, StopReason, ZoneState
 from cloud.ledger import tables as t
 from cloud.ledger.reads.pieces import before, by_time, given, is_silent, maybe, page_of, same
 from cloud.ledger.scope import Scope
-from cloud.ledger.views import Cursor, CycleRow, Page, ZoneEventRow, ZoneRow
+from cloud.ledger.views import Cursor, CycleOrderRow, CycleRow, Page, ZoneEventRow, ZoneRow
+
+_CYCLE_ORDERS = frozenset({"start_cycle", "stop_cycle"})
 
 
 def zones(
@@ -70,6 +74,35 @@ def zone_history(
         .order_by(e.c.at.desc(), e.c.n.desc())
     )
     return page_of(connection, query, limit, _event, by_time)
+
+
+def cycle_orders(
+    connection: Connection, scope: Scope, since: dt.datetime
+) -> dict[tuple[str, str], CycleOrderRow]:
+    """The newest start or stop of each zone that was ordered after ``since``, by gateway and zone."""
+    o, r = t.orders, t.receipts
+    query = (
+        select(o, r.c.result, r.c.refusal)
+        .select_from(o.outerjoin(r, and_(r.c.order_id == o.c.id, r.c.gateway == o.c.gateway)))
+        .where(o.c.gateway.in_(scope.gateway_ids()), o.c.issued_at >= since)
+        .order_by(o.c.issued_at)
+    )
+    rows = (_cycle_order(row) for row in connection.execute(query) if row.action["do"] in _CYCLE_ORDERS)
+    return {(row.gateway, row.zone): row for row in rows}
+
+
+def _cycle_order(r: Row[Any]) -> CycleOrderRow:
+    return CycleOrderRow(
+        id=r.id,
+        gateway=r.gateway,
+        zone=r.action["zone"],
+        do=r.action["do"],
+        issued_at=r.issued_at,
+        deadline_at=r.deadline_at,
+        by=r.by,
+        result=maybe(OrderResult, r.result),
+        refusal=maybe(RefusalReason, r.refusal),
+    )
 
 
 def _zone(r: Row[Any]) -> ZoneRow:

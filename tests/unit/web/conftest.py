@@ -1,9 +1,10 @@
 """A console and API over a real ledger in a temporary folder, spoken to without sockets."""
 
 import asyncio
+import datetime as dt
 import zoneinfo
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -33,6 +34,7 @@ from cardea.contract.records import (
 )
 from cardea.contract.time import wire_time
 from cardea.contract.topics import LANE_LEAF, Leaf, topic
+from cardea.contract.zones import Hazard, Permissive, Standing, ZoneRecord, ZoneState
 from cardea.runtime.clock import SystemClock, SystemEntropy
 from cardea.runtime.memory_bus import MemoryBroker
 from cloud.access.first_start import make_administrator
@@ -45,6 +47,7 @@ from cloud.console import login
 from cloud.console.reader import House
 from cloud.ledger import Ledger, accounts
 from cloud.ledger.scope import Role, Scope
+from cloud.series.store import HistoryUnavailable, Latest, Point
 from cloud.settings import CloudSettings
 
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
@@ -77,6 +80,30 @@ def settings(folder: Path) -> CloudSettings:
 
 
 @dataclass
+class Readings:
+    """A time-series store that holds what a test gives it."""
+
+    newest: list[Latest] = field(default_factory=list)
+    points: dict[tuple[str, str], tuple[Point, ...]] = field(default_factory=dict)
+    down: str | None = None
+
+    def latest(self, gateways: Collection[str], device: str | None = None) -> tuple[Latest, ...]:
+        return tuple(
+            one
+            for one in sorted(self.newest, key=lambda one: (one.gateway, one.series))
+            if one.gateway in gateways and (device is None or one.series.startswith(f"{device}/"))
+        )
+
+    async def history(
+        self, gateway: str, series: str, since: dt.datetime, until: dt.datetime, points_max: int
+    ) -> tuple[Point, ...]:
+        if self.down is not None:
+            raise HistoryUnavailable(self.down)
+        found = self.points.get((gateway, series), ())
+        return tuple(point for point in found if since <= point.at < until)[:points_max]
+
+
+@dataclass
 class Town:
     """Two property companies, a gateway each, and a client without a session."""
 
@@ -84,6 +111,7 @@ class Town:
     app: Guard
     broker: MemoryBroker
     admin_password: str
+    readings: Readings
     epoch: str = "e1"
     seq: int = 0
 
@@ -164,6 +192,24 @@ def alert(**changes: object) -> AlertRaised:
     return msgspec.structs.replace(plain, **changes)
 
 
+def zone(**changes: object) -> ZoneRecord:
+    now = wire_time(CLOCK.now())
+    plain = ZoneRecord(
+        id=ENTROPY.new_id(),
+        at=now,
+        zone="washroom",
+        title="Washroom",
+        state=ZoneState.IDLE,
+        hazard=Hazard.EXCLUSION,
+        monitor_only=False,
+        since=now,
+        unit="uvc-1",
+        permissives={Permissive.ESTOP: Standing.OK, Permissive.OCCUPANCY: Standing.STALE},
+        portals=("lobby-a",),
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
 @dataclass(frozen=True)
 class Make:
     """Rows with chosen members."""
@@ -171,6 +217,7 @@ class Make:
     decision: Callable[..., DecisionRecord] = decision
     device: Callable[..., DeviceRecord] = device
     alert: Callable[..., AlertRaised] = alert
+    zone: Callable[..., ZoneRecord] = zone
 
 
 @pytest.fixture
@@ -191,12 +238,13 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
     password = await make_administrator(ledger, Scope("harbour", Role.MANAGER), CLOCK, ENTROPY)
     assert password is not None
     sessions = Sessions(ledger, CLOCK, ENTROPY)
-    house = House(ledger, aggregator, sessions, CLOCK, zoneinfo.ZoneInfo("Asia/Shanghai"))
+    readings = Readings()
+    house = House(ledger, aggregator, sessions, CLOCK, zoneinfo.ZoneInfo("Asia/Shanghai"), readings)
     app = api(house)
     app.include_router(login.router)
     guard = Guard(app, sessions, frozenset({"127.0.0.1"}))
     try:
-        yield Town(house, guard, broker, password)
+        yield Town(house, guard, broker, password, readings)
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)

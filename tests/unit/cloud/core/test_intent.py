@@ -6,7 +6,7 @@ import datetime as dt
 import pytest
 
 from cardea.contract.encoding import ORDER, POLICY, Undecodable, encode
-from cardea.contract.orders import OrderResult, Receipt, ReleasePortal
+from cardea.contract.orders import OrderResult, Receipt, ReleasePortal, StartCycle
 from cardea.contract.policy import Policy, PortalPolicy
 from cardea.contract.signed import key_id, verify
 from cardea.contract.topics import Leaf, topic
@@ -63,6 +63,15 @@ async def test_an_order_is_not_valid_for_ever(run, valid_s):
     async with run() as house:
         with pytest.raises(ValueError, match="valid"):
             await house.aggregator.intent.send_order("g1", ReleasePortal("x"), "ann", valid_s)
+
+
+@pytest.mark.parametrize("valid_s", [60.1, 300.0])
+async def test_d7_a_start_waits_for_a_minute_at_the_most(run, valid_s, ledger):
+    async with run() as house:
+        with pytest.raises(ValueError, match="at most 60 s"):
+            await house.aggregator.intent.send_order("g1", StartCycle("washroom", "ann"), "ann", valid_s)
+        assert await ledger.read(reads.orders, MANAGER, "g1") == ()
+        await house.aggregator.intent.send_order("g1", StartCycle("washroom", "ann"), "ann", 60.0)
 
 
 async def test_an_order_without_a_broker_is_not_kept(run, ledger):

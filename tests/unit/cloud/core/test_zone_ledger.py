@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, func, inspect, select
 
 from cardea.contract.batches import Lane
-from cardea.contract.records import DeviceState
+from cardea.contract.orders import OrderResult, ReleasePortal, StartCycle, StopCycle
+from cardea.contract.reasons import RefusalReason
+from cardea.contract.records import DeviceState, ReceiptRecord
 from cardea.contract.time import ClockQuality, WireTime
 from cardea.contract.zones import (
     Cycle,
@@ -176,3 +178,24 @@ async def test_a_ledger_of_the_first_schema_is_given_tables_for_zones(tmp_path, 
     with engine.connect() as connection:
         assert migrations.version_of(connection) == migrations.SCHEMA
     engine.dispose()
+
+
+async def test_the_newest_start_or_stop_of_each_zone_is_found_with_its_answer(run, ledger, make):
+    async with run() as house:
+        intent = house.aggregator.intent
+        await intent.send_order("g1", StopCycle("washroom", "ann"), "ann")
+        await intent.send_order("g1", ReleasePortal("lobby-a"), "ann")
+        started = await intent.send_order("g1", StartCycle("washroom", "ann"), "ann")
+        other = await intent.send_order("g2", StartCycle("hall", "bob"), "bob")
+        gateway = await house.gateway()
+        await gateway.say(make.presence())
+        refused = ReceiptRecord("r1", make.at(), started.id, "refused", RefusalReason.UNSAFE)
+        await gateway.send(Lane.RECORD, make.batch(Lane.RECORD, 1, refused))
+        await gateway.wait_acked(Lane.RECORD, ((1, 1),))
+    since = T0 - dt.timedelta(hours=1)
+    (found,) = (await ledger.read(reads.cycle_orders, HARBOUR, since)).values()
+    assert (found.id, found.zone, found.do, found.by) == (started.id, "washroom", "start_cycle", "ann")
+    assert (found.result, found.refusal) == (OrderResult.REFUSED, RefusalReason.UNSAFE)
+    (found,) = (await ledger.read(reads.cycle_orders, HILL, since)).values()
+    assert (found.id, found.result, found.refusal) == (other.id, None, None)
+    assert await ledger.read(reads.cycle_orders, HILL, T0 + dt.timedelta(days=1)) == {}
