@@ -4,6 +4,7 @@ import asyncio
 import base64
 import re
 import threading
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -231,13 +232,15 @@ class Blocking:
     period_s = 0.0
     open_now = 0
     open_most = 0
+    blocked: threading.Event
+    let_go: threading.Event
 
     def __init__(self, *_):
         type(self).open_now += 1
         type(self).open_most = max(self.open_most, self.open_now)
         self.reads = 0
 
-    def advance(self):
+    def advance(self) -> bool:
         self.reads += 1
         if self.reads > 1:
             self.blocked.set()
@@ -307,7 +310,7 @@ def test_the_thread_hands_over_one_picture_and_wakes_the_loop_once():
             self.woken += 1
 
     loop, now = Loop(), SystemClock().now()
-    hand = video._Hand(loop)
+    hand: Any = video._Hand(cast("Any", loop))
     for number in range(100):
         hand.put(VideoPicture(grey(0), now, number))
     assert loop.woken == 1
@@ -335,7 +338,7 @@ async def test_a_picture_that_cannot_be_decoded_is_passed_over(monkeypatch):
     monkeypatch.setattr(video, "VideoSource", Camera)
     found, why = await seen(link_of("/dev/video0", fps_max=60))
     assert [picture.number for picture in found] in ([2], [3], [2, 3])
-    assert why.endswith("has ended")
+    assert str(why).endswith("has ended")
 
 
 async def test_a_closed_source_without_an_error_is_a_loss(recording, monkeypatch):
@@ -392,13 +395,14 @@ def test_a_raw_camera_is_asked_for_its_counts(monkeypatch, tmp_path):
     monkeypatch.setattr(video_source.Path, "exists", lambda _: True)
     monkeypatch.setattr(video_source.os, "access", lambda *_: True)
     settings = VideoSettings(kind="video", source="/dev/video7", pixel_format="y16")
-    source = video_source.VideoSource("thermal", settings, None)
+    source: Any = video_source.VideoSource("thermal", settings, None)
     assert source._capture.asked[cv2.CAP_PROP_CONVERT_RGB] == 0
     assert source._capture.asked[cv2.CAP_PROP_FOURCC] == cv2.VideoWriter.fourcc(*"Y16 ")
     assert source.period_s == 0.0
     assert (source.pixels() == 0x7575).all()
     colour = VideoSettings(kind="video", source="/dev/video7")
-    assert cv2.CAP_PROP_CONVERT_RGB not in video_source.VideoSource("c", colour, None)._capture.asked
+    other: Any = video_source.VideoSource("door", colour, None)
+    assert cv2.CAP_PROP_CONVERT_RGB not in other._capture.asked
 
 
 # --- settings --------------------------------------------------------------------------------------
