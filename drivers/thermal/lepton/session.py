@@ -1,0 +1,71 @@
+"""A Lepton's session, whatever its frames come from."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from cardea.contract.reasons import RefusalReason
+from drivers.api import (
+    Command,
+    Device,
+    DeviceContext,
+    DeviceMisconfigured,
+    Emit,
+    LinkKind,
+    NotExecuted,
+    Receipt,
+)
+from drivers.links.stream import StreamLink
+from drivers.links.video import VideoLink
+from drivers.thermal.lepton.playback import Recording
+from drivers.thermal.lepton.server import CameraServer
+from drivers.thermal.lepton.settings import LeptonSettings
+from drivers.thermal.lepton.video import VideoCamera
+
+LINKS: Mapping[str, LinkKind | None] = {
+    "video": LinkKind.VIDEO,
+    "tcp": LinkKind.TCP,
+    "recording": None,
+}
+
+
+class _Source(Protocol):
+    async def run(self, emit: Emit) -> None: ...
+
+
+class LeptonSession:
+    """One camera; it takes no orders."""
+
+    def __init__(self, source: _Source) -> None:
+        self._source = source
+
+    async def run(self, emit: Emit) -> None:
+        """Frames until cancelled, or until the camera is lost."""
+        await self._source.run(emit)
+
+    async def submit(self, command: Command) -> Receipt:
+        """A thermometer only measures."""
+        return NotExecuted(RefusalReason.UNSUPPORTED, f"a thermometer cannot do {type(command).__name__}")
+
+
+def link_for(settings: LeptonSettings) -> LinkKind | None:
+    """The link that the source needs."""
+    return LINKS[settings.source]
+
+
+def open_lepton(settings: LeptonSettings, context: DeviceContext) -> Device:
+    """The session; raises DeviceMisconfigured when the link does not fit the source."""
+    return LeptonSession(_source(settings, context))
+
+
+def _source(settings: LeptonSettings, context: DeviceContext) -> _Source:
+    link = context.link
+    match settings.source:
+        case "tcp" if isinstance(link, StreamLink) and link.kind is LinkKind.TCP:
+            return CameraServer(settings, context, link)
+        case "video" if isinstance(link, VideoLink):
+            return VideoCamera(settings, context, link)
+        case "recording" if settings.path is not None:
+            return Recording(settings, context, settings.path)
+        case _:
+            kind = link_for(settings)
+            raise DeviceMisconfigured(f"{context.device}: source {settings.source!r} needs a {kind} link")

@@ -1,0 +1,130 @@
+"""A Lepton's telemetry rows: what they say, and whether bytes are telemetry at all. Pure.
+
+Source: Lepton Engineering Datasheet, 500-0659-00-09 Rev 203, tables 2 (row A) and 3 (status bits). Words are
+of 16 bits; values of 32 bits stand low word first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+ROWS = 2
+_REVISION = 0
+_UPTIME_MS = 1
+_STATUS = 3
+_NUMBER = 20
+_SENSOR_CK = 24
+_SENSOR_AT_FLAT_FIELD_CK = 29
+_FLAT_FIELD_MS = 30
+WORDS_READ = 32
+"""How many words from the beginning of row A are looked at."""
+
+_DESIRED = 1 << 3
+_STATE_SHIFT, _STATE_MASK = 4, 0b11
+_GAIN_CONTROL = 1 << 12
+_SHUTTER_LOCKED = 1 << 15
+_OVERHEATED = 1 << 20
+_STATUS_BITS = _DESIRED | _STATE_MASK << _STATE_SHIFT | _GAIN_CONTROL | _SHUTTER_LOCKED | _OVERHEATED
+_SENSOR_CK_MIN, _SENSOR_CK_MAX = 23_315, 39_315
+"""-40 and +120 °C: the camera works from -10 to +80."""
+_WRAP_MS = 1 << 32
+_KELVIN_C = 273.15
+
+Octets = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint32]
+Flags = npt.NDArray[np.bool_]
+
+
+class FlatField(IntEnum):
+    """How the flat-field correction stands."""
+
+    NEVER = 0
+    IMMINENT = 1
+    UNDER_WAY = 2
+    COMPLETE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Row A, as far as it matters here."""
+
+    uptime_s: float
+    number: int
+    flat_field: FlatField
+    flat_field_desired: bool
+    """The camera asks its host for a correction, because it may not do one by itself."""
+    since_flat_field_s: float | None
+    """``None`` when there never was one."""
+    gain_control: bool
+    """Counts are a picture for the eye, no temperatures."""
+    shutter_locked: bool
+    """Too cold or too hot for the shutter: no correction can be done."""
+    overheated: bool
+    """It switches itself off within seconds."""
+    sensor_temp_c: float
+
+
+def read_telemetry(rows: Octets) -> Telemetry:
+    """Telemetry out of its rows' bytes, which :func:`telemetry_starts` believes."""
+    word = _columns(rows, 1)
+
+    def single(at: int) -> int:
+        return int(word(at)[0])
+
+    def double(at: int) -> int:
+        return single(at) | single(at + 1) << 16
+
+    status = double(_STATUS)
+    state = FlatField(status >> _STATE_SHIFT & _STATE_MASK)
+    since_ms = (double(_UPTIME_MS) - double(_FLAT_FIELD_MS)) % _WRAP_MS
+    return Telemetry(
+        uptime_s=double(_UPTIME_MS) / 1000,
+        number=double(_NUMBER),
+        flat_field=state,
+        flat_field_desired=bool(status & _DESIRED),
+        since_flat_field_s=None if state is FlatField.NEVER else since_ms / 1000,
+        gain_control=bool(status & _GAIN_CONTROL),
+        shutter_locked=bool(status & _SHUTTER_LOCKED),
+        overheated=bool(status & _OVERHEATED),
+        sensor_temp_c=round(single(_SENSOR_CK) / 100 - _KELVIN_C, 2),
+    )
+
+
+def telemetry_starts(content: Octets, count: int) -> Flags:
+    """For each of the first ``count`` bytes whether telemetry can begin there; shape (count,).
+
+    ``content`` holds at least ``count - 1 + 2 * WORDS_READ`` bytes. All 27 reserved status bits are 0, the
+    sensor's temperatures are such as it can have, and the last correction was not in the future (the counter
+    of milliseconds wraps after 49.7 days). Pixels of a room have status bits set that telemetry never has,
+    so that a picture is never taken for telemetry.
+    """
+    word = _columns(content, count)
+    status = word(_STATUS) | word(_STATUS + 1) << np.uint32(16)
+    since_ms = (word(_UPTIME_MS) | word(_UPTIME_MS + 1) << np.uint32(16)) - (
+        word(_FLAT_FIELD_MS) | word(_FLAT_FIELD_MS + 1) << np.uint32(16)
+    )
+    before = word(_SENSOR_AT_FLAT_FIELD_CK)
+    return (
+        ((status & ~np.uint32(_STATUS_BITS)) == 0)
+        & (word(_REVISION) != 0)
+        & _possible(word(_SENSOR_CK))
+        & ((before == 0) | _possible(before))
+        & (since_ms < _WRAP_MS // 2)
+    )
+
+
+def _possible(sensor_ck: Words) -> Flags:
+    return (sensor_ck >= _SENSOR_CK_MIN) & (sensor_ck <= _SENSOR_CK_MAX)
+
+
+def _columns(content: Octets, count: int) -> Callable[[int], Words]:
+    """Word by its place, for telemetry that begins at each of the first ``count`` bytes."""
+
+    def word(at: int) -> Words:
+        low, high = content[2 * at : 2 * at + count], content[2 * at + 1 : 2 * at + 1 + count]
+        return low.astype(np.uint32) | high.astype(np.uint32) << np.uint32(8)
+
+    return word
