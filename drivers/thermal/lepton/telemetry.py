@@ -1,7 +1,7 @@
 """A Lepton's telemetry rows: what they say, and whether bytes are telemetry at all. Pure.
 
-Source: Lepton Engineering Datasheet, 500-0659-00-09 Rev 203, tables 2 (row A) and 3 (status bits). Words are
-of 16 bits; values of 32 bits stand low word first.
+Source: Lepton Engineering Datasheet, 500-0659-00-09 Rev 203, tables 2 (rows A to C, 80 words each) and 3
+(status bits). Words are of 16 bits; values of 32 bits stand low word first.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,10 @@ _NUMBER = 20
 _SENSOR_CK = 24
 _SENSOR_AT_FLAT_FIELD_CK = 29
 _FLAT_FIELD_MS = 30
-WORDS_READ = 32
-"""How many words from the beginning of row A are looked at."""
+_TLINEAR = 208
+_TLINEAR_FINE = 209
+WORDS_READ = 210
+"""How many words from the beginning of row A are looked at: into row C."""
 
 _DESIRED = 1 << 3
 _STATE_SHIFT, _STATE_MASK = 4, 0b11
@@ -30,6 +32,8 @@ _OVERHEATED = 1 << 20
 _STATUS_BITS = _DESIRED | _STATE_MASK << _STATE_SHIFT | _GAIN_CONTROL | _SHUTTER_LOCKED | _OVERHEATED
 _SENSOR_CK_MIN, _SENSOR_CK_MAX = 23_315, 39_315
 """-40 and +120 °C: the camera works from -10 to +80."""
+_NUMBER_MAX = 1 << 28
+"""More frames than the counter of milliseconds has room for."""
 _WRAP_MS = 1 << 32
 _KELVIN_C = 273.15
 
@@ -97,22 +101,26 @@ def telemetry_starts(content: Octets, count: int) -> Flags:
     """For each of the first ``count`` bytes whether telemetry can begin there; shape (count,).
 
     ``content`` holds at least ``count - 1 + 2 * WORDS_READ`` bytes. All 27 reserved status bits are 0, the
-    sensor's temperatures are such as it can have, and the last correction was not in the future (the counter
-    of milliseconds wraps after 49.7 days). Pixels of a room have status bits set that telemetry never has,
-    so that a picture is never taken for telemetry.
+    sensor's temperatures are such as it can have, the last correction was not in the future (the counter of
+    milliseconds wraps after 49.7 days), and switches are 0 or 1. Pixels of a room are none of that; the
+    places are so far apart that telemetry which breaks off is not believed either.
     """
     word = _columns(content, count)
-    status = word(_STATUS) | word(_STATUS + 1) << np.uint32(16)
-    since_ms = (word(_UPTIME_MS) | word(_UPTIME_MS + 1) << np.uint32(16)) - (
-        word(_FLAT_FIELD_MS) | word(_FLAT_FIELD_MS + 1) << np.uint32(16)
-    )
+
+    def double(at: int) -> Words:
+        return word(at) | word(at + 1) << np.uint32(16)
+
+    since_ms = double(_UPTIME_MS) - double(_FLAT_FIELD_MS)
     before = word(_SENSOR_AT_FLAT_FIELD_CK)
     return (
-        ((status & ~np.uint32(_STATUS_BITS)) == 0)
+        ((double(_STATUS) & ~np.uint32(_STATUS_BITS)) == 0)
         & (word(_REVISION) != 0)
+        & (double(_NUMBER) < _NUMBER_MAX)
         & _possible(word(_SENSOR_CK))
         & ((before == 0) | _possible(before))
         & (since_ms < _WRAP_MS // 2)
+        & (word(_TLINEAR) <= 1)
+        & (word(_TLINEAR_FINE) <= 1)
     )
 
 
