@@ -1,0 +1,72 @@
+"""The hottest pixels of a region, found on raw counts, which rise with temperature: only these are converted.
+
+The mean of the four hottest does as well as the maximum at telling fever and does not follow a single pixel.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from drivers.api import RawFrame
+from models.thermal.radiometry import Radiometer
+
+TOP = 4
+SPIKE_C = 1.0
+"""A pixel this far above the median of the four next to it is the sensor's, not the skin's: a lens spreads
+the hottest point of a face over its neighbours."""
+SATURATED = 65535
+SPARSE = 4
+"""Every so many-th row and column is enough for a region's median."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """Rows ``top`` to ``bottom`` and columns ``left`` to ``right``, the last ones excluded."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def of(self, raw: RawFrame) -> RawFrame | None:
+        """This part of a frame, not copied; ``None`` where it does not lie within it or is too small."""
+        if raw.ndim != 2 or not (0 <= self.top < self.bottom <= raw.shape[0]):
+            return None
+        if not (0 <= self.left < self.right <= raw.shape[1]):
+            return None
+        part = raw[self.top : self.bottom, self.left : self.right]
+        return part if part.size > TOP else None
+
+
+@dataclass(frozen=True, slots=True)
+class Hottest:
+    """What the hottest part of a region shows, °C."""
+
+    mean_c: float
+    """Mean of its four hottest pixels, a single hot one left out."""
+    apparent_c: float
+    """The same pixels as a blackbody at the lens: the raw reading."""
+    median_c: float
+    """The middle of the whole region."""
+
+
+def hottest(raw: RawFrame, region: Region, meter: Radiometer) -> Hottest | None:
+    """The hottest pixels of ``region``.
+
+    ``None`` when that says nothing: the region lies outside the frame, its hottest pixels are saturated, or
+    its median is at an end of the range, as of a dead or blinded sensor.
+    """
+    part = region.of(raw)
+    if part is None:
+        return None
+    top = sorted(np.partition(part, part.size - TOP - 1, axis=None)[-TOP - 1 :].tolist())
+    sparse = part[::SPARSE, ::SPARSE]
+    median = int(np.partition(sparse, sparse.size // 2, axis=None)[sparse.size // 2])
+    counts = np.array((*top, median))
+    *top_c, median_c = meter.celsius(counts).tolist()
+    spike = top_c[TOP] - 0.5 * (top_c[TOP - 2] + top_c[TOP - 1]) > SPIKE_C
+    counted = slice(0, TOP) if spike else slice(1, TOP + 1)
+    if not 0 < median < SATURATED or top[counted][-1] == SATURATED:
+        return None
+    apparent_c = meter.apparent(counts[counted]).tolist()
+    return Hottest(sum(top_c[counted]) / TOP, sum(apparent_c) / TOP, median_c)
