@@ -89,8 +89,11 @@ def find(name: str, where: Sequence[Path] | None = None) -> FoundModel:
     for folder in folders() if where is None else where:
         path = folder / model.file
         content = _read(path, model.size_bytes)
-        if content is not None:
-            return FoundModel(model, path, checked(model, content, str(path)))
+        if content is None:
+            continue
+        if not is_the_model(model, content):
+            raise ModelTampered(f"{path}: is not the model {name}; replace it: cardea models pull {name}")
+        return FoundModel(model, path, content)
     raise ModelUnavailable(f"model {name} is not here; run: cardea models pull {name}")
 
 
@@ -111,18 +114,9 @@ def first_of(names: Sequence[str], where: Sequence[Path] | None = None) -> Found
     raise missing
 
 
-def checked(model: Model, content: bytes, origin: str) -> bytes:
-    """``content``, when it is the model's.
-
-    Raises:
-        ModelTampered: it is not; ``origin`` says where it came from.
-    """
-    if len(content) != model.size_bytes or hashlib.sha256(content).hexdigest() != model.sha256:
-        raise ModelTampered(
-            f"{origin}: is not the model {model.name} (its SHA-256 differs); delete it and "
-            f"run: cardea models pull {model.name}"
-        )
-    return content
+def is_the_model(model: Model, content: bytes) -> bool:
+    """Whether ``content`` is, byte for byte, what the manifest has pinned."""
+    return len(content) == model.size_bytes and hashlib.sha256(content).hexdigest() == model.sha256
 
 
 def _read(path: Path, size_bytes: int) -> bytes | None:

@@ -34,6 +34,7 @@ GROUPS: dict[str, Group] = {
     "decode": Group("cardea.cli.decode", "print the events in what a device sent"),
     "pass": Group("cardea.cli.pass_", "QR passes: issue, verify, decode"),
     "safety": Group("cardea.cli.safety", "the machines that doors rest on: prove"),
+    "models": Group("cardea.cli.models", "models of the gateway's own checks: list, verify, pull"),
     "audit": Group("cardea.cli.audit", "the gateway's hash chain: verify"),
 }
 
