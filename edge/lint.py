@@ -13,7 +13,7 @@ from cardea.contract.records import Authority, CredentialKind
 from drivers.api import Driver, HoldOpen, LinkKind
 from edge.decide.lint import lock_misfits, policy_misfits
 from edge.settings import Device, DoorRef, Lock, Portal
-from edge.topology import COMMANDS_OF, EVENT_OF, Role, Use, uses
+from edge.topology import COMMANDS_OF, EVENTS_OF, Role, Use, uses
 
 LINK_KINDS: Mapping[str, LinkKind] = {
     "http_listener": LinkKind.HTTP_LISTENER,
@@ -98,17 +98,17 @@ def _devices_known_and_able(parts: Parts) -> Iterator[Finding]:
 
 
 def _able(use: Use, driver: Driver[Any]) -> bool:
-    event, commands = EVENT_OF.get(use.role), COMMANDS_OF.get(use.role, ())
-    says = event is None or event in driver.events
+    events, commands = EVENTS_OF.get(use.role, ()), COMMANDS_OF.get(use.role, ())
+    says = not events or any(event in driver.events for event in events)
     does = not commands or any(command in driver.commands for command in commands)
     return says and does
 
 
 def _cannot(use: Use, parts: Parts) -> str:
     driver = parts.devices[use.device].driver
-    event = EVENT_OF.get(use.role)
-    if event is not None:
-        return f"{driver!r} never says {event.__name__}"
+    events = EVENTS_OF.get(use.role, ())
+    if events:
+        return f"{driver!r} never says {' or '.join(event.__name__ for event in events)}"
     return f"{driver!r} cannot do {' or '.join(c.__name__ for c in COMMANDS_OF[use.role])}"
 
 

@@ -13,7 +13,9 @@ from drivers.api import (
     DoorMoved,
     InputChanged,
     OpenDoor,
+    SpotMeasured,
     TemperatureMeasured,
+    ThermalFrameCaptured,
 )
 from edge.settings import ChannelRef, DoorRef, Portal
 
@@ -32,16 +34,16 @@ class Role(StrEnum):
     DOOR = "door"
 
 
-EVENT_OF: Mapping[Role, type[object]] = {
-    Role.INGRESS_READER: CredentialPresented,
-    Role.EGRESS_READER: CredentialPresented,
-    Role.INGRESS_THERMOMETER: TemperatureMeasured,
-    Role.REX: InputChanged,
-    Role.FIRE: InputChanged,
-    Role.LOCKDOWN: InputChanged,
-    Role.DOOR: DoorMoved,
+EVENTS_OF: Mapping[Role, tuple[type[object], ...]] = {
+    Role.INGRESS_READER: (CredentialPresented,),
+    Role.EGRESS_READER: (CredentialPresented,),
+    Role.INGRESS_THERMOMETER: (TemperatureMeasured, SpotMeasured, ThermalFrameCaptured),
+    Role.REX: (InputChanged,),
+    Role.FIRE: (InputChanged,),
+    Role.LOCKDOWN: (InputChanged,),
+    Role.DOOR: (DoorMoved,),
 }
-"""What a device in this role must be able to say."""
+"""What a device in this role must be able to say: one of these."""
 
 COMMANDS_OF: Mapping[Role, tuple[type[object], ...]] = {
     Role.INGRESS_ACTUATOR: (OpenDoor, AnswerCheck),

@@ -70,13 +70,12 @@ class Radiometer:
     def counts(self, temp_c: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """What the camera would count for an object at ``temp_c``, not rounded: the way back."""
         temps_c = np.asarray(temp_c, dtype=np.float64)
-        if self.way is None:
-            return _uncalibrated(self.scale, temps_c)
-        band = self.scale if isinstance(self.scale, Planck) else BODY_BAND
-        sensed = (radiance(band, temps_c) - self.way.intercept) / self.way.slope
-        if isinstance(self.scale, Planck):
-            return sensed
-        return _uncalibrated(self.scale, temperature(band, sensed))
+        scale, done = self.scale, self.way or Straight(1.0, 0.0)
+        if isinstance(scale, Planck):
+            return (radiance(scale, temps_c) - done.intercept) / done.slope
+        if self.way is not None:
+            temps_c = temperature(BODY_BAND, (radiance(BODY_BAND, temps_c) - done.intercept) / done.slope)
+        return (temps_c - scale.offset_c) / scale.gain_c
 
 
 def radiometer(
@@ -192,12 +191,6 @@ def _straight(done: Straight | None, signal: Temperatures) -> Temperatures:
 
 def _possible(temps_c: Temperatures) -> Temperatures:
     return np.minimum(np.maximum(temps_c, ABSOLUTE_ZERO_C), HOTTEST_C)
-
-
-def _uncalibrated(scale: LinearScale | Planck, temps_c: Temperatures) -> Temperatures:
-    if isinstance(scale, Planck):
-        return radiance(scale, temps_c)
-    return (temps_c - scale.offset_c) / scale.gain_c
 
 
 def _check(planck: Planck) -> None:
