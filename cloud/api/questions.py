@@ -91,6 +91,7 @@ class AlertQuestion(_Paged):
         AlertView.ATTENTION
     )
     gateway: str | None = None
+    device: str | None = None
     alert: AlertKind | None = None
     severity: Severity | None = None
 

@@ -350,6 +350,7 @@ class AlertQuery:
     view: AlertView = AlertView.ATTENTION
     site: str | None = None
     gateway: str | None = None
+    device: str | None = None
     alert: AlertKind | None = None
     severity: Severity | None = None
     before: Cursor | None = None

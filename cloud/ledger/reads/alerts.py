@@ -29,6 +29,7 @@ def alerts(connection: Connection, scope: Scope, query: AlertQuery) -> Page[Aler
         _VIEWS[query.view],
         same(t.gateways.c.site, query.site),
         same(a.c.gateway, query.gateway),
+        same(a.c.device, query.device),
         same(a.c.alert, query.alert),
         same(a.c.severity, query.severity),
         before(a.c.last_at, a.c.id, query.before),
