@@ -83,7 +83,7 @@ class FleetGateway:
         }
         self._wake = asyncio.Event()
         self._patience_s = RESEND_S
-        self._published = asyncio.Lock()
+        self._topics = {lane: topic(name, leaf) for lane, leaf in LANE_LEAF.items()}
 
     @property
     def pending(self) -> int:
@@ -149,7 +149,7 @@ class FleetGateway:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._show_presence(session))
-                tasks.create_task(self._send(session))
+                tasks.create_task(self._send(session, tasks))
                 tasks.create_task(self._read(session))
         except BaseExceptionGroup as group:
             down = group.subgroup(BusDown)
@@ -162,27 +162,30 @@ class FleetGateway:
             for lane in self.lanes.values():
                 lane.disconnect()
 
-    async def _send(self, session: Session) -> None:
+    async def _send(self, session: Session, publishing: asyncio.TaskGroup) -> None:
         while True:
             self._wake.clear()
             while (found := self._next()) is not None:
                 lane, parcel = found
-                if self.lanes[lane].launch(parcel, self._clock.monotonic_s()):
-                    self._patience_s = min(RESEND_S_MAX, 2 * self._patience_s)
-                await session.publish(topic(self.name, LANE_LEAF[lane]), parcel.payload)
+                self.lanes[lane].launch(parcel, self._clock.monotonic_s())
+                publishing.create_task(session.publish(self._topics[lane], parcel.payload))
             try:
                 async with asyncio.timeout(self._due_s()):
                     await self._wake.wait()
             except TimeoutError:
-                continue
+                self._give_up()
 
     def _next(self) -> tuple[Lane, Parcel] | None:
-        now_s = self._clock.monotonic_s()
         for lane, kept in self.lanes.items():
-            parcel = kept.to_send(now_s, self._patience_s)
+            parcel = kept.to_send()
             if parcel is not None:
                 return lane, parcel
         return None
+
+    def _give_up(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if sum(lane.give_up(now_s, self._patience_s) for lane in self.lanes.values()):
+            self._patience_s = min(RESEND_S_MAX, 2 * self._patience_s)
 
     def _due_s(self) -> float | None:
         now_s = self._clock.monotonic_s()

@@ -84,12 +84,12 @@ class FleetLane:
         self.counts.made += rows
         return True
 
-    def to_send(self, now_s: float, patience_s: float) -> Parcel | None:
-        """The next parcel to send: one never sent on this connection, or not answered in ``patience_s``."""
+    def to_send(self) -> Parcel | None:
+        """The next parcel to send, if there is one and not too many are on their way."""
         flying = 0
         found: Parcel | None = None
         for parcel in list(self._parcels.values())[:: self._step]:
-            if parcel.sent_s is not None and now_s - parcel.sent_s < patience_s:
+            if parcel.sent_s is not None:
                 flying += 1
                 if flying == FLYING_MAX:
                     return None
@@ -97,25 +97,26 @@ class FleetLane:
                 found = parcel
         return found
 
-    def launch(self, parcel: Parcel, now_s: float) -> bool:
-        """It is sent now; whether that is because of no answer."""
-        unheard = parcel.sent_s is not None
+    def launch(self, parcel: Parcel, now_s: float) -> None:
+        """It is sent now."""
         rows = parcel.span[1] - parcel.span[0] + 1
         if parcel.told:
             self.counts.resent += rows
         else:
             self.counts.sent += rows
         parcel.told, parcel.sent_s = True, now_s
-        return unheard
+
+    def give_up(self, now_s: float, patience_s: float) -> int:
+        """Take parcels for lost that were sent ``patience_s`` ago or earlier; returns how many."""
+        lost = [p for p in self._flying() if self._due_s(p, now_s, patience_s) <= 0]
+        for parcel in lost:
+            parcel.sent_s = None
+        return len(lost)
 
     def due_s(self, now_s: float, patience_s: float) -> float | None:
-        """Seconds until the oldest flight counts as lost; ``None`` when nothing flies."""
-        due = (
-            parcel.sent_s + patience_s - now_s
-            for parcel in self._parcels.values()
-            if parcel.sent_s is not None
-        )
-        return min((due_s for due_s in due if due_s > 0), default=None)
+        """Seconds until the oldest flight is to be taken for lost; ``None`` when nothing flies."""
+        due = (max(0.0, self._due_s(parcel, now_s, patience_s)) for parcel in self._flying())
+        return min(due, default=None)
 
     def acknowledge(self, stored: Iterable[Span], now_s: float) -> tuple[float, ...]:
         """Forget exactly these rows; how long each parcel that is now complete took, in seconds."""
@@ -135,6 +136,14 @@ class FleetLane:
         """The connection is gone: what was on its way counts as not sent."""
         for parcel in self._parcels.values():
             parcel.sent_s = None
+
+    def _flying(self) -> list[Parcel]:
+        return [parcel for parcel in self._parcels.values() if parcel.sent_s is not None]
+
+    @staticmethod
+    def _due_s(parcel: Parcel, now_s: float, patience_s: float) -> float:
+        assert parcel.sent_s is not None
+        return parcel.sent_s + patience_s - now_s
 
     def _told(self) -> Ranges:
         """Every row that has ever been sent, also by an earlier run of the same outbox."""
