@@ -9,6 +9,8 @@ from drivers.thermal.lepton.fitness import Fitness
 from drivers.thermal.lepton.recording import Clip, clips_of, read_clip
 from drivers.thermal.lepton.settings import LeptonSettings
 
+FRAME_S = 1 / 9
+"""Before the first frame of a clip."""
 GAP_S_MAX = 1.0
 """A longer gap inside a clip is played as one of this length."""
 
@@ -35,7 +37,7 @@ class Recording:
         clock = self._context.clock
         fitness = Fitness(self._settings.frozen_frames)
         due_s = clock.monotonic_s()
-        before_s = float(clip.uptime_s[0]) - GAP_S_MAX
+        before_s = float(clip.uptime_s[0]) - FRAME_S
         for raw, up, corrected in zip(clip.frames, clip.uptime_s, clip.last_ffc_s, strict=True):
             uptime_s, since_s = float(up), float(up - corrected)
             due_s += min(uptime_s - before_s, GAP_S_MAX)
