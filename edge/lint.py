@@ -13,7 +13,10 @@ from cardea.contract.records import Authority, CredentialKind
 from drivers.api import Driver, HoldOpen, LinkKind
 from edge.decide.lint import lock_misfits, policy_misfits
 from edge.settings import Device, DoorRef, Lock, Portal
+from edge.thermal_lint import scene_misfits, thermometer_misfits
+from edge.thermometer_settings import Thermometer
 from edge.topology import COMMANDS_OF, EVENTS_OF, Role, Use, uses
+from edge.zone_settings import Zone
 
 LINK_KINDS: Mapping[str, LinkKind] = {
     "http_listener": LinkKind.HTTP_LISTENER,
@@ -41,6 +44,9 @@ class Parts:
     link_kinds: Mapping[str, str]
     devices: Mapping[str, Device]
     portals: Mapping[str, Portal]
+    thermometers: Mapping[str, Thermometer]
+    zones: Mapping[str, Zone]
+    scenes: tuple[str, ...]
     drivers: Mapping[str, Driver[Any]]
     """The driver of each device whose driver is known."""
     needed_links: Mapping[str, LinkKind | None]
@@ -224,6 +230,18 @@ def misfits(portal: Portal, policy: PortalPolicy) -> Iterator[tuple[str, str, st
         yield "anti_passback", "hard", f"{portal.name!r} has no egress reader, so nobody could come in twice"
 
 
+def _thermometers_see_people(parts: Parts) -> Iterator[Finding]:
+    devices = parts.names["devices"]
+    found = thermometer_misfits(parts.thermometers, parts.portals, parts.drivers, devices)
+    yield from (Finding(*misfit) for misfit in found)
+
+
+def _scenes_see_nobody(parts: Parts) -> Iterator[Finding]:
+    devices = parts.names["devices"]
+    found = scene_misfits(parts.scenes, parts.portals, parts.zones, parts.drivers, devices)
+    yield from (Finding(*misfit) for misfit in found)
+
+
 def _known(what: str, names: frozenset[str]) -> str:
     listed = ", ".join(sorted(names)) or "none"
     return f"no such {what}; known here: {listed}"
@@ -238,4 +256,6 @@ LINTS = (
     _locks_let_people_out,
     _somebody_without_a_face_gets_in,
     _policies_fit,
+    _thermometers_see_people,
+    _scenes_see_nobody,
 )

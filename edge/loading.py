@@ -14,6 +14,8 @@ from drivers.api import DeviceMisconfigured, DeviceSettings, Driver, LinkKind
 from drivers.links.settings import LinkSettings
 from edge import lint
 from edge.settings import Device, GatewaySettings, Portal
+from edge.thermometer_settings import Thermometer
+from edge.zone_settings import Zone
 
 FIRST_POLICY_VERSION = 1
 
@@ -93,6 +95,9 @@ def _parts(
         link_kinds={name: link.link.kind for name, link in links.items()},
         devices=devices,
         portals=_well_formed(Portal, _table(raw, "portals"), path),
+        thermometers=_well_formed(Thermometer, _table(raw, "thermometers"), path),
+        zones=_well_formed(Zone, _table(raw, "zones"), path),
+        scenes=_names(raw.get("scenes")),
         drivers=drivers,
         needed_links={name: _needed_link(device) for name, device in fitted.items()},
         policies={name: policies[key] for name, key in key_of.items() if key in policies},
@@ -171,6 +176,12 @@ def _well_formed(model: type[M], tables: Table, path: Path) -> dict[str, M]:
     unsaid: list[Problem] = []
     taken = {name: _taken(model, _table(tables, name), path, name, unsaid) for name in tables}
     return {name: entry for name, entry in taken.items() if entry is not None}
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """A list of names as it stands in the file; what in it is none has been reported already."""
+    listed = cast("list[object]", value) if isinstance(value, list) else []
+    return tuple(name for name in listed if isinstance(name, str))
 
 
 def _table(tables: Table, key: str) -> Table:

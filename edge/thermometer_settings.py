@@ -1,6 +1,6 @@
 """[thermometers.<device>]: where in its frames a thermal device measures people, against which reference."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cardea.runtime.config import Settings
 
@@ -13,6 +13,12 @@ class Region(Settings):
     bottom: int = Field(ge=1, le=4096, description="Row after the last")
     right: int = Field(ge=1, le=4096, description="Column after the last")
 
+    @model_validator(mode="after")
+    def _in_order(self) -> "Region":
+        if self.top + 3 > self.bottom or self.left + 3 > self.right:
+            raise ValueError("must be at least 3 pixels high and wide: bottom and right are excluded")
+        return self
+
 
 class Reference(Settings):
     """A blackbody in the picture, at a temperature it is set to."""
@@ -20,7 +26,32 @@ class Reference(Settings):
     temp_c: float = Field(ge=20, le=60, description="What it is set to; °C")
     row: int = Field(ge=0, le=4095, description="Row of its centre")
     column: int = Field(ge=0, le=4095, description="Column of its centre")
-    radius_px: float = Field(gt=0, le=200, description="Radius of its disc; pixels")
+    radius_px: float = Field(ge=2, le=200, description="Radius of its disc; pixels")
+    uncertainty_c: float = Field(
+        default=0.15, ge=0.02, le=2, description="Its standard uncertainty (k = 1), from its certificate; °C"
+    )
+
+
+class ConditionsOverride(Settings):
+    """What the site knows better than the camera of what lies between it and people; the rest is its word."""
+
+    emissivity: float | None = Field(
+        default=None, ge=0.5, le=1, description="Emissivity of what is measured; skin 0.98"
+    )
+    distance_m: float | None = Field(default=None, ge=0, le=100, description="From camera to person; m")
+    reflected_c: float | None = Field(
+        default=None, ge=-50, le=100, description="Temperature of what is mirrored in the skin; °C"
+    )
+    atmosphere_c: float | None = Field(default=None, ge=-50, le=60, description="Temperature of the air; °C")
+    humidity: float | None = Field(
+        default=None, ge=0, le=1, description="Relative humidity, as a fraction of 1"
+    )
+    window_c: float | None = Field(
+        default=None, ge=-50, le=100, description="Temperature of the window before the camera; °C"
+    )
+    window_transmission: float | None = Field(
+        default=None, ge=0.3, le=1, description="Share of the radiation that the window lets through"
+    )
 
 
 class Thermometer(Settings):
@@ -29,4 +60,28 @@ class Thermometer(Settings):
     roi: Region | None = Field(default=None, description="Where faces appear; needed by devices with frames")
     reference: Reference | None = Field(
         default=None, description="The blackbody in the picture; without one a frame screens nobody"
+    )
+    conditions: ConditionsOverride = Field(
+        default=ConditionsOverride(), description="What overrules the camera's own conditions"
+    )
+    warm_up_s: float = Field(
+        default=1800,
+        ge=0,
+        le=14400,
+        description="A sensor that says for how long it has been powered measures nobody before; s",
+    )
+    presence_c_min: float = Field(
+        default=33, ge=25, le=36, description="What is this warm, after all corrections, is a person; °C"
+    )
+    steady_frames: int = Field(
+        default=5, ge=2, le=60, description="Frames or spots in a row that must agree before one is believed"
+    )
+    steady_c: float = Field(
+        default=0.3, ge=0.02, le=2, description="Within which they must agree; °C from least to most"
+    )
+    spot_uncertainty_c: float | None = Field(
+        default=None,
+        ge=0.05,
+        le=3,
+        description="Standard uncertainty (k = 1) of a pyrometer's spot; without it it screens nobody; °C",
     )
