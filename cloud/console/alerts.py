@@ -42,7 +42,8 @@ class Alerts:
 
     async def refresh(self) -> None:
         """Read the list anew and show it."""
-        page = await self._reader.read(reads.alerts, AlertQuery(view=self._view, limit=ROWS))
+        query = AlertQuery(site=self._reader.site, view=self._view, limit=ROWS)
+        page = await self._reader.read(reads.alerts, query)
         self._list.clear()
         with self._list:
             if not page.items:

@@ -7,7 +7,7 @@ from nicegui import ui
 from cardea.runtime.i18n import msg
 from cardea.runtime.phrases import phrase
 from cloud.console.live import Live
-from cloud.console.reader import Reader
+from cloud.console.reader import Reader, device_address
 from cloud.console.style import DEVICES, UNKNOWN
 from cloud.console.table import make_table, show_rows
 from cloud.ledger import reads
@@ -15,6 +15,8 @@ from cloud.ledger.views import DeviceRow, GatewayRow
 
 _STATE_CELL = """<q-td :props="props"><q-chip dense square :color="props.row.colour" text-color="white"
  :icon="props.row.icon" :label="props.row.state" /></q-td>"""
+_DEVICE_CELL = """<q-td :props="props"><a class="text-primary" :href="props.row.address">
+{{ props.row.device }}</a></q-td>"""
 
 
 class Devices:
@@ -30,13 +32,14 @@ class Devices:
         with ui.card().classes("w-full"):
             self._table = make_table(self._say, _COLUMNS, sortable=True)
         self._table.add_slot("body-cell-state", _STATE_CELL)
+        self._table.add_slot("body-cell-device", _DEVICE_CELL)
         await self.refresh()
         Live(self._reader.house.aggregator.feed, self.refresh)
 
     async def refresh(self) -> None:
         """Read everything anew and show it."""
-        gateways = await self._reader.read(reads.gateways)
-        devices = await self._reader.read(reads.devices)
+        gateways = await self._reader.read(reads.gateways, self._reader.site)
+        devices = await self._reader.read(reads.devices, self._reader.site)
         self._gateways.clear()
         with self._gateways:
             for gateway in gateways:
@@ -51,7 +54,9 @@ class Devices:
                 ui.icon(
                     "check_circle" if lives else "cloud_off", color="green-8" if lives else "red-8", size="sm"
                 )
-                ui.label(gateway.name).classes("text-subtitle1 text-weight-medium")
+                ui.link(gateway.name, device_address(gateway.id, gateway.id)).classes(
+                    "text-subtitle1 text-weight-medium"
+                )
                 ui.label(say.text("Online") if lives else say.text("Silent")).classes("cardea-quiet")
             if gateway.heard_at is None:
                 ui.label(say.text("Never heard of")).classes("cardea-quiet text-caption")
@@ -79,6 +84,7 @@ class Devices:
             "id": f"{device.gateway}/{device.device}",
             "gateway": device.gateway,
             "device": device.device,
+            "address": device_address(device.gateway, device.device),
             "state": state,
             "colour": look.colour,
             "icon": look.icon,

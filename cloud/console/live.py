@@ -21,18 +21,26 @@ class Changing(Protocol):
 
 
 class Live:
-    """Ties a page's refresh to a changing source, for as long as the page is open."""
+    """Ties a page's refresh to a changing source, for as long as the page is open.
 
-    def __init__(self, source: Changing, refresh: Callable[[], Awaitable[None]]) -> None:
+    ``rest_s`` is the least time between two refreshes, for pages that are dear to fill.
+    """
+
+    def __init__(
+        self, source: Changing, refresh: Callable[[], Awaitable[None]], rest_s: float = LOOK_S
+    ) -> None:
         self._source = source
         self._refresh = refresh
+        self._rest_s = rest_s
         self._seen = source.version
         self._looks_since = 0
         ui.timer(LOOK_S, self._look)
 
     async def _look(self) -> None:
         self._looks_since += 1
-        if self._source.version == self._seen and self._looks_since * LOOK_S < REFRESH_S_MAX:
+        waited_s = self._looks_since * LOOK_S
+        changed = self._source.version != self._seen and waited_s >= self._rest_s
+        if not changed and waited_s < REFRESH_S_MAX:
             return
         self._seen = self._source.version
         self._looks_since = 0

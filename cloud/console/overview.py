@@ -9,11 +9,15 @@ from cardea.contract.records import DeviceState, Outcome, Side
 from cardea.runtime.i18n import msg
 from cardea.runtime.phrases import phrase
 from cloud.console.live import Live
-from cloud.console.reader import Reader, place_of
+from cloud.console.reader import Reader, address_of, place_of
 from cloud.console.style import OUTCOMES, SEVERITIES
 from cloud.console.table import make_table, show_rows
+from cloud.console.tiles import ThermalTiles
+from cloud.console.zone_lines import show_zones
+from cloud.console.zones import worst_first
 from cloud.ledger import reads
-from cloud.ledger.views import AlertQuery, AlertRow, AlertView, CountQuery, Entry, EntryQuery
+from cloud.ledger.views import AlertQuery, AlertRow, AlertView, CountQuery, Entry, EntryQuery, ZoneRow
+from cloud.thermometers import thermometers
 
 FEED_ROWS = 40
 ATTENTION_ROWS = 8
@@ -42,18 +46,23 @@ class Overview:
                 with ui.card().classes("cardea-tile gap-0"):
                     ui.label(say.text(title)).classes("cardea-quiet text-caption")
                     self._figures[key] = ui.label("–").classes("cardea-figure").mark(key)
+        self._thermal = ThermalTiles(self._reader)
         with ui.row().classes("w-full gap-4 items-start no-wrap"):
             with ui.card().style("flex: 1 1 0; min-width: 0"):
                 await self._build_feed()
-            with ui.card().style("flex: 0 0 21rem"):
-                ui.label(say.text("Needs attention")).classes("text-subtitle1 text-weight-medium")
-                self._attention = ui.column().classes("w-full gap-1")
+            with ui.column().classes("gap-4").style("flex: 0 0 21rem"):
+                with ui.card().classes("w-full"):
+                    ui.label(say.text("Needs attention")).classes("text-subtitle1 text-weight-medium")
+                    self._attention = ui.column().classes("w-full gap-1")
+                with ui.card().classes("w-full") as self._disinfection:
+                    ui.label(say.text("Disinfection")).classes("text-subtitle1 text-weight-medium")
+                    self._zones = ui.column().classes("w-full gap-2")
         await self.refresh()
         Live(self._reader.house.aggregator.feed, self.refresh)
 
     async def _build_feed(self) -> None:
         say = self._say
-        portals = await self._reader.read(reads.portals)
+        portals = await self._reader.read(reads.portals, self._reader.site)
         with ui.row().classes("w-full items-center gap-4"):
             ui.label(say.text("Entries, live")).classes("text-subtitle1 text-weight-medium")
             self._held = ui.chip(say.text("Held while you read"), icon="pause", color="amber-8").props(
@@ -81,16 +90,21 @@ class Overview:
 
     async def refresh(self) -> None:
         """Read everything anew and show it."""
-        read = self._reader.read
-        today = CountQuery(since=self._reader.today(), side=Side.INGRESS)
-        feed = EntryQuery(portal=self._portal, outcome=self._outcome, limit=FEED_ROWS)
-        attention = AlertQuery(view=AlertView.ATTENTION, limit=ATTENTION_ROWS)
-        counts, entries, alerts, devices = await asyncio.gather(
+        read, site = self._reader.read, self._reader.site
+        today = CountQuery(site=site, since=self._reader.today(), side=Side.INGRESS)
+        feed = EntryQuery(site=site, portal=self._portal, outcome=self._outcome, limit=FEED_ROWS)
+        attention = AlertQuery(site=site, view=AlertView.ATTENTION, limit=ATTENTION_ROWS)
+        counts, entries, alerts, devices, zones, gateways = await asyncio.gather(
             read(reads.outcome_counts, today),
             read(reads.entries, feed),
             read(reads.alerts, attention),
-            read(reads.devices),
+            read(reads.devices, site),
+            read(reads.zones, site),
+            read(reads.gateways, site),
         )
+        latest = self._reader.house.series.latest([row.id for row in gateways])
+        await self._thermal.show(thermometers(latest), devices)
+        self._show_zones(sorted(zones, key=worst_first))
         for outcome in Outcome:
             total = sum(row.count for row in counts if row.outcome is outcome)
             self._figures[outcome.value].set_text(self._say.number(total))
@@ -131,6 +145,12 @@ class Overview:
             "passed": "✓" if entry.passed_at else "",
         }
 
+    def _show_zones(self, zones: list[ZoneRow]) -> None:
+        self._disinfection.set_visibility(bool(zones))
+        self._zones.clear()
+        with self._zones:
+            show_zones(self._reader, zones)
+
     def _show_attention(self, alerts: tuple[AlertRow, ...]) -> None:
         self._attention.clear()
         with self._attention:
@@ -150,7 +170,9 @@ class Overview:
                         )
                     if alert.count > 1:
                         ui.badge(f"×{alert.count}", color="blue-grey-6")
-            ui.link(self._say.text("All alerts"), "/alerts").classes("text-caption")
+            ui.link(self._say.text("All alerts"), address_of("/alerts", self._reader.site)).classes(
+                "text-caption"
+            )
 
 
 _TILES = {

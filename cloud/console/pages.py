@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from cloud.access.account import Account
 from cloud.access.cookie import token_of
 from cloud.console import login
-from cloud.console.frame import frame
+from cloud.console.frame import bare_frame, frame
 from cloud.console.reader import House, Reader
 
 
@@ -28,13 +28,36 @@ def mount(app: FastAPI, house: House, storage: Path) -> None:
     from nicegui import ui
 
     from cloud.console.alerts import Alerts
+    from cloud.console.device import DevicePage
     from cloud.console.devices import Devices
     from cloud.console.overview import Overview
+    from cloud.console.thermal import Thermal
+    from cloud.console.wall import Wall
+    from cloud.console.zones import Zones
 
     app.include_router(login.router)
-    makers: dict[str, Callable[[Reader], Page]] = {"/": Overview, "/devices": Devices, "/alerts": Alerts}
+    makers: dict[str, Callable[[Reader], Page]] = {
+        "/": Overview,
+        "/zones": Zones,
+        "/thermal": Thermal,
+        "/devices": Devices,
+        "/alerts": Alerts,
+    }
     for path, make in makers.items():
         ui.page(path, title="Cardea")(_builder(house, path, make))
+
+    @ui.page("/wall", title="Cardea")
+    async def wall(request: Request) -> None:  # pyright: ignore[reportUnusedFunction]  # the decorator uses it
+        reader = _reader(house, request)
+        with bare_frame(reader):
+            await Wall(reader).build()
+
+    @ui.page("/devices/{gateway}/{device}", title="Cardea")
+    async def device_page(request: Request, gateway: str, device: str) -> None:  # pyright: ignore[reportUnusedFunction]  # as above
+        reader = _reader(house, request)
+        with frame(reader, "/devices"):
+            await DevicePage(reader, gateway, device).build()
+
     cast("Any", ui).run_with(  # its stub leaves some types open
         app, mount_path="/", title="Cardea", show_welcome_message=False, binding_refresh_interval=None
     )
@@ -52,4 +75,4 @@ def _builder(house: House, path: str, make: Callable[[Reader], Page]) -> Callabl
 def _reader(house: House, request: Request) -> Reader:
     account = cast("Account", request.state.account)  # the guard lets nobody else through
     say = login.translator_for(request, account.language)
-    return Reader(house, account, token_of(request), say)
+    return Reader(house, account, token_of(request), say, request.query_params.get("site"))

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
+from urllib.parse import quote, urlencode
 
 from sqlalchemy import Connection
 
@@ -58,6 +59,8 @@ class Reader:
     account: Account
     token: str
     say: Translator
+    site: str | None = None
+    """The site that the page is limited to, by ``?site=`` in its address."""
 
     async def read(
         self,
@@ -86,3 +89,13 @@ def place_of(alert: AlertRow) -> str:
     """Where an alert belongs, as precisely as it says: portal and device, else its gateway."""
     named = [part for part in (alert.portal_name, alert.device) if part]
     return " · ".join(named) or alert.gateway
+
+
+def address_of(path: str, site: str | None = None) -> str:
+    """The address of a page, limited to a site."""
+    return path if site is None else f"{path}?{urlencode({'site': site})}"
+
+
+def device_address(gateway: str, device: str) -> str:
+    """The address of a device's own page."""
+    return f"/devices/{quote(gateway, safe='')}/{quote(device, safe='')}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cardea.contract.records import DeviceState, Outcome, Severity
+from cardea.contract.zones import CycleOutcome, Standing, ZoneState
 
 CSS = """
 body { background: #f3f5f8; }
@@ -18,6 +19,37 @@ body { background: #f3f5f8; }
 .q-table__card { box-shadow: none; }
 .q-btn-group .q-btn { padding-inline: .9rem; }
 .nicegui-content { padding: 1rem; }
+.cardea-zone { width: 26rem; flex: 1 1 24rem; max-width: 40rem; }
+.cardea-thermometer { flex: 0 1 15.5rem; min-width: 13.5rem; }
+.cardea-thermometer .cardea-figure { white-space: nowrap; }
+.cardea-scene { flex: 1 1 26rem; max-width: 44rem; }
+.cardea-lockout { background: #fdecea; border-left: 4px solid #b71c1c; padding: .6rem .8rem; width: 100%; }
+.cardea-spark, .cardea-spark svg { width: 100%; display: block; }
+.cardea-chart { width: 100%; height: 11rem; }
+"""
+
+WALL_CSS = """
+body { background: #0f1c2b; color: #e8eef5; }
+.nicegui-content { padding: .8rem; }
+.wall-top a, .wall-tile a { color: inherit; text-decoration: none; }
+.wall-top { color: #b9c8d8; }
+.wall-top .figure { color: #fff; font-weight: 600; }
+.wall { display: grid; grid-template-columns: repeat(auto-fill, minmax(17.5rem, 1fr)); gap: .7rem;
+  width: 100%; }
+.wall-tile { background: #1b2c40; border-radius: .5rem; overflow: hidden; height: 100%; }
+.wall-tile h2 { font-size: 1.15rem; font-weight: 600; line-height: 1.3; margin: 0;
+  padding: .6rem .8rem .2rem; }
+.wall-tile .worst { display: flex; gap: .5rem; align-items: center; margin: .3rem .8rem;
+  padding: .35rem .6rem; border-radius: .35rem; color: #fff; font-weight: 500; }
+.wall-tile .worst .more { margin-left: auto; font-weight: 400; white-space: nowrap; }
+.wall-tile .facts { display: grid; grid-template-columns: 1fr 1fr; gap: .3rem .8rem;
+  padding: .3rem .8rem .5rem; }
+.wall-tile .fact { display: block; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.wall-tile .fact small { display: block; font-size: .75rem; font-weight: 400; color: #a9bacb; }
+.wall-tile .zones { padding: 0 .8rem .6rem; display: flex; flex-wrap: wrap; gap: .3rem; }
+.wall-tile .zone { display: inline-flex; align-items: center; gap: .3rem; padding: .1rem .5rem;
+  border-radius: .8rem; font-size: .8rem; color: #fff; }
+.wall-tile .material-icons { font-size: 1.2em; }
 """
 
 LOGIN_CSS = """
@@ -60,5 +92,32 @@ DEVICES: Mapping[DeviceState, Look] = {
     DeviceState.REFUSED: Look("deep-orange-9", "no_accounts"),
     DeviceState.MISCONFIGURED: Look("deep-orange-9", "build_circle"),
 }
+ZONES: Mapping[ZoneState, Look] = {
+    ZoneState.DISABLED: Look("blue-grey-6", "power_settings_new"),
+    ZoneState.IDLE: Look("blue-grey-7", "radio_button_unchecked"),
+    ZoneState.PRECHECK: Look("amber-10", "fact_check"),
+    ZoneState.WARN: Look("deep-orange-9", "campaign"),
+    ZoneState.EMIT: Look("purple-8", "flare"),
+    ZoneState.DWELL: Look("purple-7", "hourglass_top"),
+    ZoneState.AERATE: Look("cyan-9", "air"),
+    ZoneState.VERIFY: Look("cyan-9", "rule"),
+    ZoneState.RELEASED: Look("green-8", "check_circle"),
+    ZoneState.STOPPING: Look("deep-orange-9", "stop_circle"),
+    ZoneState.LOCKOUT: Look("red-9", "lock"),
+}
+STANDINGS: Mapping[Standing, Look] = {
+    Standing.OK: Look("green-8", "check_circle"),
+    Standing.NOT_OK: Look("red-8", "cancel"),
+    Standing.STALE: Look("amber-10", "history"),
+    Standing.MISSING: Look("blue-grey-7", "help"),
+    Standing.IMPLAUSIBLE: Look("deep-orange-9", "report"),
+}
+CYCLES: Mapping[CycleOutcome, Look] = {
+    CycleOutcome.COMPLETED: Look("green-8", "verified"),
+    CycleOutcome.ABORTED: Look("red-9", "dangerous"),
+}
+"""An aborted cycle is never green: it does not count as disinfected (SAFETY.md D12)."""
+ALL_WELL = Look("green-8", "check_circle")
+NEVER_HEARD = Look("blue-grey-6", "hourglass_empty")
 UNKNOWN = Look("blue-grey-6", "help")
 """What was last said by a gateway that is silent now."""

@@ -1,0 +1,88 @@
+"""A thermal picture as PNG and SVG. Pure.
+
+The grid goes into the PNG as it is: a byte a pixel, an index into a palette (PNG, colour type 3).
+"""
+
+import struct
+import zlib
+from base64 import b64encode
+from itertools import pairwise
+
+from cardea.contract.scenes import Mark, MarkKind, Scene
+from cardea.runtime.i18n import Translator
+
+_ANCHORS = (
+    (0.0, (0, 0, 14)),
+    (0.16, (42, 2, 110)),
+    (0.36, (146, 10, 148)),
+    (0.56, (221, 63, 70)),
+    (0.74, (247, 143, 18)),
+    (0.9, (255, 221, 70)),
+    (1.0, (255, 253, 230)),
+)
+"""Iron: black over violet and orange to white, ever brighter, so that it reads in grey, too."""
+VIEW_WIDTH = 640.0
+_STROKES = {MarkKind.ROI: "#7ee0ff", MarkKind.REFERENCE: "#8dff9a"}
+
+
+def _colour(at: float) -> tuple[int, int, int]:
+    for (start, before), (end, after) in pairwise(_ANCHORS):
+        if at <= end:
+            share = (at - start) / (end - start)
+            red, green, blue = (round(b + (a - b) * share) for b, a in zip(before, after, strict=True))
+            return red, green, blue
+    return _ANCHORS[-1][1]
+
+
+PALETTE = tuple(_colour(n / 255.0) for n in range(256))
+_PLTE = bytes(part for colour in PALETTE for part in colour)
+GRADIENT = "linear-gradient(to right, {})".format(
+    ", ".join("#{:02x}{:02x}{:02x}".format(*PALETTE[n]) for n in range(0, 256, 15))
+)
+"""The palette as a CSS background, coldest at the left."""
+
+
+def png(width: int, height: int, grid: bytes) -> bytes:
+    """An indexed picture; ``grid`` has ``width`` times ``height`` bytes."""
+    rows = b"".join(b"\0" + grid[n * width : (n + 1) * width] for n in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"PLTE", _PLTE), (b"IDAT", zlib.compress(rows, 6)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+
+
+def svg(say: Translator, scene: Scene) -> str:
+    """The picture with its marks and what was measured in them. Holds numbers and our own words only."""
+    view_height = VIEW_WIDTH * scene.height / scene.width
+    data = b64encode(png(scene.width, scene.height, scene.grid)).decode()
+    marks = "".join(_mark(say, mark, view_height) for mark in scene.marks)
+    return (
+        f'<svg viewBox="0 0 {VIEW_WIDTH:g} {view_height:g}" width="100%" role="img"'
+        f' aria-label="{say.text("Thermal picture")}"><image href="data:image/png;base64,{data}"'
+        f' width="{VIEW_WIDTH:g}" height="{view_height:g}" preserveAspectRatio="none"'
+        f' style="image-rendering: pixelated"/>{marks}</svg>'
+    )
+
+
+def _mark(say: Translator, mark: Mark, view_height: float) -> str:
+    left, top = mark.left * VIEW_WIDTH, mark.top * view_height
+    width, height = mark.width * VIEW_WIDTH, mark.height * view_height
+    stroke = _STROKES[mark.kind]
+    box = (
+        f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" fill="none"'
+        f' stroke="{stroke}" stroke-width="2.5"/>'
+    )
+    if mark.temp_c is None:
+        return box
+    text = say.temperature_c(mark.temp_c)
+    above = top > _TEXT_PX * 1.4
+    baseline = top - 6 if above else top + height + _TEXT_PX
+    return box + (
+        f'<text x="{left:.1f}" y="{min(baseline, view_height - 4):.1f}" fill="{stroke}" stroke="#000"'
+        f' stroke-width="4" paint-order="stroke" font-size="{_TEXT_PX}" font-weight="600">{text}</text>'
+    )
+
+
+_TEXT_PX = 24
