@@ -24,6 +24,7 @@ STATES = frozenset(
         AlertKind.DEVICE_REFUSED,
         AlertKind.DEVICE_MISCONFIGURED,
         AlertKind.DEVICE_GARBAGE,
+        AlertKind.CHECK_UNAVAILABLE,
         AlertKind.FIRE,
         AlertKind.FIRE_TROUBLE,
         AlertKind.DOOR_HELD,

@@ -37,6 +37,7 @@ from edge.place import DeviceCursor
 from edge.portal import PortalTask
 from edge.recorder import Recorder
 from edge.router import Router
+from edge.sight import Sight
 from edge.storage import Stores
 from edge.supervisor import Supervisor, Surroundings
 from edge.telemetry import Telemetry
@@ -128,7 +129,10 @@ class Gateway:
             drilled=self._drilled,
         )
         self._portals = {name: PortalTask(name, portal, means) for name, portal in settings.portals.items()}
-        self._router = Router(settings.portals, self._portals, self._telemetry.report)
+        cameras = {name for portal in settings.portals.values() for name in portal.ingress.cameras}
+        report = self._telemetry.report
+        self._sight = Sight(cameras, host.open_detector, host.clock, alerts, report, self._take)
+        self._router = Router(settings.portals, self._portals, report, self._sight.take)
         log.news = self._router.device_changed
         self._supervisor = supervisor
         health = Health(self._name, host.clock, self._recorder, alerts, self._telemetry, self._numbers)
@@ -137,6 +141,7 @@ class Gateway:
                 live.create_task(portal.run(), name=f"portal {name}")
             live.create_task(supervisor.run(), name="supervisor")
             live.create_task(health.run(), name="health")
+            live.create_task(self._sight.run(), name="sight")
             if host.status_file is not None:
                 status = StatusFile(host.status_file, host.clock, self.picture)
                 live.create_task(status.run(), name="status")
@@ -269,6 +274,7 @@ class Gateway:
             "devices": {
                 name: session.picture(now.mono_s) for name, session in self._supervisor.sessions.items()
             },
+            "sight": self._sight.picture(),
             "portals": {name: portal.picture() for name, portal in self._portals.items()},
         }
 

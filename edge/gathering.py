@@ -11,10 +11,10 @@ from cardea.contract.policy import PortalPolicy
 from cardea.contract.reasons import RefusalReason
 from cardea.contract.records import Side
 from cardea.runtime.logs import get_logger
-from drivers.api import Accepted, CredentialPresented, Refused, TemperatureMeasured
+from drivers.api import Accepted, CredentialPresented, FaceSeen, Refused, TemperatureMeasured
 from edge.approaches import Case, Presented, opened
 from edge.credentials import Checked
-from edge.decide.approach import TemperatureScreened, person_key
+from edge.decide.approach import SecondPersonSeen, TemperatureScreened, person_key
 from edge.decide.evidence import Screening
 from edge.decide.screening import ScreeningLimits, screen
 from edge.ids import record_id
@@ -22,6 +22,7 @@ from edge.judge import Judge
 from edge.means import Means
 from edge.memory import Memory
 from edge.settings import Portal
+from edge.sight import several
 from edge.verdicts import Verdicts
 
 INBOX_MAX = 16
@@ -81,6 +82,15 @@ class Gathering:
         screening = screen(event, self._limits, compliant=compliant)
         self._measured = _Measured(device, event, screening, now_s)
         self._arrived.set()
+
+    def faces_seen(self, device: str, event: FaceSeen) -> None:
+        """Two people stand there while an approach is open: nobody can say whose evidence is whose."""
+        case = self._case
+        if case is None or event.offline or device not in self._portal.ingress.cameras:
+            return
+        if event.at.mono_s >= case.approach.opened_s and several(event.faces):
+            case.approach = case.approach.observe(SecondPersonSeen(), event.at.mono_s)
+            self._arrived.set()
 
     async def presented(self, device: str, event: CredentialPresented) -> Verdict:
         """Somebody wants to come in; returns once the decision is durable."""

@@ -31,6 +31,7 @@ RULES: Mapping[str, ByException] = {
     "alerts_open": ByException(interval_s_min=2.0),
     "clock_quality": ByException(interval_s_min=2.0, heartbeat_s=300.0),
     "surface_temp_c": EVERY,
+    "faces": ByException(interval_s_min=2.0, heartbeat_s=300.0),
 }
 """Health numbers of the gateway (series ``<gateway>/<metric>``) and how devices' metrics are thinned out."""
 

@@ -11,11 +11,17 @@ from cardea.runtime.clock import Clock, Entropy
 from cardea.runtime.disk import Disk
 from drivers.api import CaptureSink, Link, Secrets
 from drivers.links.settings import LinkSettings
+from edge.sight import Detector, OpenDetector
 from edge.vault import VaultKeys
+from models.registry import ModelUnavailable
 
 OpenLink = Callable[[str, LinkSettings, Clock], Link]
 Capture = Callable[[str, str], CaptureSink]
 """A capture sink for a device and the name of its driver."""
+
+
+def _no_detector() -> Detector:
+    raise ModelUnavailable("nothing finds faces here")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,8 @@ class Host:
     """From which rotating pass codes derive."""
     linkage_key: bytes | None = None
     """Shared by the sites of the linkage domain."""
+    open_detector: OpenDetector = _no_detector
+    """What finds faces in cameras' pictures; opened only where there is a camera."""
     status_file: Path | None = None
     """Where the picture for ``cardea edge status`` goes; ``None``: nowhere."""
     version: str = "0"

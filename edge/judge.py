@@ -79,7 +79,7 @@ class Judge:
             Sensed.CREDENTIAL: self._why_none(self._portal.ingress.readers),
             Sensed.SCREENING: self._why_none(self._portal.ingress.thermometers),
             Sensed.MASK: self._why_no_mask(case),
-            Sensed.FACE: Why.NOT_FITTED,
+            Sensed.FACE: Why.UNAVAILABLE if self._portal.ingress.cameras else Why.NOT_FITTED,
         }
         return {sensed: why for sensed, why in missing.items() if why is not None}
 

@@ -25,8 +25,11 @@ from drivers.links.opening import open_link
 from edge.health import STATUS_FILE
 from edge.hosting import Host
 from edge.settings import GatewaySettings
+from edge.sight import Detector
 from edge.vault import KeyFile
 from models import passes
+from models.face import DETECTORS
+from models.registry import ModelProblem, first_of
 
 VAULT_KEY = "vault.key"
 """In the secrets folder: the key never stands beside the database that it opens."""
@@ -63,9 +66,16 @@ def real_host(settings: GatewaySettings, clock: Clock, entropy: Entropy) -> Host
         pass_keys=passes.keyring(pass_keys),
         code_root=_optional(secrets, trust.pass_code_secret, "no rotating pass is honoured"),
         linkage_key=_optional(secrets, gateway.linkage_secret, "subjects are this gateway's own"),
+        open_detector=_detector,
         status_file=gateway.data_dir / STATUS_FILE,
         version=version("cardea-gateway"),
     )
+
+
+def _detector() -> Detector:
+    from models.face.detect import load  # OpenCV and ONNX Runtime, for those who have a camera
+
+    return load()
 
 
 def missing(settings: GatewaySettings, secrets_named: Sequence[str]) -> list[str]:
@@ -88,6 +98,11 @@ def missing(settings: GatewaySettings, secrets_named: Sequence[str]) -> list[str
             secrets(name)
         except FileUnusable as error:
             lines.append(str(error))
+    if any(portal.ingress.cameras for portal in settings.portals.values()):
+        try:
+            first_of(DETECTORS)
+        except ModelProblem as error:
+            lines.append(f"{error}; without it nobody looks at the cameras' pictures")
     return lines
 
 

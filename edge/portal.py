@@ -20,6 +20,7 @@ from drivers.api import (
     CredentialPresented,
     DeviceEvent,
     DoorMoved,
+    FaceSeen,
     InputChanged,
     Observed,
     PassageObserved,
@@ -89,6 +90,8 @@ class PortalTask:
                 self._leaf(device, event)
             case TemperatureMeasured():
                 self._gathering.measured(device, event)
+            case FaceSeen():
+                self._gathering.faces_seen(device, event)
             case PassageObserved():
                 return await self._passed(device, event)
             case CredentialPresented():

@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from cardea.contract.records import DeviceState
-from drivers.api import Accepted, DeviceEvent, Refused, TemperatureMeasured, UnitReported
+from drivers.api import Accepted, DeviceEvent, PictureCaptured, Refused, TemperatureMeasured, UnitReported
 from edge.settings import Portal
 from edge.topology import uses
 
 Verdict = Accepted | Refused
 Report = Callable[[str, float], None]
 """A number of a series; never waits."""
+Look = Callable[[str, PictureCaptured], None]
+"""A picture to be looked at; never waits."""
 
 
 class Takes(Protocol):
@@ -29,15 +31,21 @@ class Takes(Protocol):
 class Router:
     """Knows which portals use which device."""
 
-    def __init__(self, portals: Mapping[str, Portal], tasks: Mapping[str, Takes], report: Report) -> None:
+    def __init__(
+        self, portals: Mapping[str, Portal], tasks: Mapping[str, Takes], report: Report, look: Look
+    ) -> None:
         self._users: dict[str, list[Takes]] = {}
         for name, portal in portals.items():
             for device in dict.fromkeys(use.device for use in uses(portal)):
                 self._users.setdefault(device, []).append(tasks[name])
         self._report = report
+        self._look = look
 
     async def take(self, device: str, event: DeviceEvent) -> Verdict:
         """Hand an event to every portal that uses the device; refused when one of them refuses."""
+        if isinstance(event, PictureCaptured):
+            self._look(device, event)
+            return Accepted()
         self._numbers(device, event)
         users = self._users.get(device, ())
         if len(users) == 1:

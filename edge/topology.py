@@ -13,6 +13,7 @@ from drivers.api import (
     DoorMoved,
     InputChanged,
     OpenDoor,
+    PictureCaptured,
     SpotMeasured,
     TemperatureMeasured,
     ThermalFrameCaptured,
@@ -25,6 +26,7 @@ class Role(StrEnum):
 
     INGRESS_READER = "ingress.readers"
     INGRESS_THERMOMETER = "ingress.thermometers"
+    INGRESS_CAMERA = "ingress.cameras"
     INGRESS_ACTUATOR = "ingress.actuator"
     EGRESS_READER = "egress.readers"
     EGRESS_ACTUATOR = "egress.actuator"
@@ -38,6 +40,7 @@ EVENTS_OF: Mapping[Role, tuple[type[object], ...]] = {
     Role.INGRESS_READER: (CredentialPresented,),
     Role.EGRESS_READER: (CredentialPresented,),
     Role.INGRESS_THERMOMETER: (TemperatureMeasured, SpotMeasured, ThermalFrameCaptured),
+    Role.INGRESS_CAMERA: (PictureCaptured,),
     Role.REX: (InputChanged,),
     Role.FIRE: (InputChanged,),
     Role.LOCKDOWN: (InputChanged,),

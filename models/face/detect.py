@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.api import FaceBox, Picture
+from models.face import DETECTORS
 from models.face.onnx import Network, Tensor
 from models.registry import ModelUnusable, first_of
 
-MODELS = ("yunet_s_dynamic", "yunet_2023mar")
-"""In order of preference; the second takes 640 × 640 only."""
 LONG_SIDE_PX = 320
 """Larger pictures are made this small; smaller ones are left as they are."""
 SCORE_MIN = 0.6
@@ -84,12 +83,12 @@ class FaceDetector:
 
 
 def load(where: Sequence[Path] | None = None) -> FaceDetector:
-    """The detector, of the first of ``MODELS`` that is here.
+    """The detector, of the first of ``DETECTORS`` that is here.
 
     Raises:
         ModelProblem: none is here, one is not what it should be, or it fails its self-test.
     """
-    return FaceDetector(first_of(MODELS, where).content)
+    return FaceDetector(first_of(DETECTORS, where).content)
 
 
 def known_picture(side_px: int) -> Picture:
