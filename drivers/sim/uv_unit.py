@@ -31,6 +31,7 @@ BITS = 16
 HOLDING = 8
 _COIL_WRITES = frozenset({5, 15})
 _REGISTER_WRITES = frozenset({6, 16})
+_READ_INPUT_REGISTERS = 4
 _INPUT_REGISTERS = struct.Struct(">fIHh")
 
 
@@ -67,7 +68,12 @@ class UvUnit:
         self.unit = unit
         self.silent = False
         """Answers nothing, though it hears and does everything."""
-        self.requests = 0
+        self.answers_lost = 0
+        """So many of its next answers do not arrive."""
+        self.watchdog_reads: int | None = None
+        """The watchdog register reads this, whatever was written."""
+        self.heard: deque[tuple[int, int]] = deque(maxlen=HISTORY_MAX)
+        """Function and address of the requests so far, while there was power."""
         self.history: deque[PartChange] = deque(maxlen=HISTORY_MAX)
         self._clock = clock
         self._lamp = Burning(lamp or Lamp(), hours, seed, clock.monotonic_s())
@@ -77,6 +83,7 @@ class UvUnit:
         self._dead = False
         self._powered = True
         self._enclosed = True
+        self._measures_nothing = False
         self._watchdog_counts = 0
         self._watchdog: asyncio.TimerHandle | None = None
         self._outage: asyncio.TimerHandle | None = None
@@ -142,6 +149,10 @@ class UvUnit:
         """The sensor works again."""
         self._lamp.mend_sensor()
 
+    def lose_measuring(self) -> None:
+        """The measuring board is gone: all its registers are answered with "device failure"."""
+        self._measures_nothing = True
+
     def open_enclosure(self) -> None:
         """Somebody opens the enclosure."""
         self._enclosed = False
@@ -182,6 +193,9 @@ class UvUnit:
 
     def on_wire(self, answer: bytes) -> bytes:
         """What the line carries of an answer."""
+        if self.answers_lost:
+            self.answers_lost -= 1
+            return b""
         return answer if self._powered and not self.silent else b""
 
     def device(self) -> SimDevice:
@@ -201,7 +215,10 @@ class UvUnit:
     ) -> ExcCodes | None:
         if not self._powered:
             return ExcCodes.DEVICE_FAILURE
-        self.requests += 1
+        if values is not None or function not in _COIL_WRITES | _REGISTER_WRITES:
+            self.heard.append((function, address))
+        if function == _READ_INPUT_REGISTERS and self._measures_nothing:
+            return ExcCodes.DEVICE_FAILURE
         for at, value in enumerate(values or (), address):
             if function in _COIL_WRITES and at in _COILS:
                 self._order(_COILS[at], bool(value), "write")
@@ -220,7 +237,7 @@ class UvUnit:
             case 2:
                 return [sum(on << address for address, on in self._inputs().items())]
             case 3:
-                return [self._watchdog_counts]
+                return [self._watchdog_counts if self.watchdog_reads is None else self.watchdog_reads]
             case _:
                 return self._words()
 

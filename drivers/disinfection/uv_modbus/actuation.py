@@ -39,8 +39,7 @@ class Actuation:
         self._refreshed_s = clock.monotonic_s()
         self._writing = asyncio.Lock()
         self._open = False
-        self.disturbed = asyncio.Event()
-        """A write has failed: settle before the next reading is due."""
+        self._changed = asyncio.Event()
 
     def forget(self) -> None:
         """A session begins: whatever was leased or known before is not any more."""
@@ -61,8 +60,24 @@ class Actuation:
                 with suppress(DeviceLost, DeviceMisconfigured):
                     await self._write(coil, on=False)
 
+    async def keep(self) -> None:
+        """End leases in time, whatever the readings wait for, and take back what failed half-way.
+
+        Raises:
+            DeviceLost, DeviceMisconfigured: what should be off could not be switched off.
+        """
+        while True:
+            self._changed.clear()
+            began_s = self._clock.monotonic_s()
+            await self._write_due()
+            next_s = self.leases.next_s(began_s)
+            wait_s = None if next_s is None else max(0.0, next_s - self._clock.monotonic_s())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
+
     async def settle(self) -> None:
-        """Write what is due (leases that ended; before the first word: everything off) and read all back.
+        """Write what is due (before the first word: everything off) and read all back.
 
         Raises:
             OutputAstray: a relay's coil is not what it was told.
@@ -70,15 +85,14 @@ class Actuation:
         """
         if not self.leases.coils:
             return
-        self.disturbed.clear()
+        await self._write_due()
         async with self._writing:
-            for coil in self.leases.due(self._clock.monotonic_s()):
-                await self._write(coil, on=self.leases.wanted(coil, self._clock.monotonic_s()))
             await self._refresh(self.leases.active(self._clock.monotonic_s()))
             found = await self._link.read_bits(self._unit, BitTable.COILS, self.leases.coils)
             astray = self.leases.astray(found)
-        if astray is not None:
-            raise OutputAstray(f"unit {self._unit}: coil {astray} is not as it was switched")
+            if astray is not None:
+                self.leases.abandon(astray)
+                raise OutputAstray(f"unit {self._unit}: coil {astray} is not as it was switched")
 
     async def do(self, command: Command) -> Receipt:
         """Lease an output, or switch it off; answered within ``COMMAND_S_MAX``."""
@@ -112,8 +126,14 @@ class Actuation:
             if command.lease_s and until_s <= self._clock.monotonic_s():
                 return NotExecuted(RefusalReason.EXPIRED, "the lease ended before its turn on the line came")
             self.leases.lease(coil, until_s)
+            self._changed.set()
             await self._write(coil, on=command.lease_s > 0)
         return Executed()
+
+    async def _write_due(self) -> None:
+        async with self._writing:
+            for coil in self.leases.due(self._clock.monotonic_s()):
+                await self._write(coil, on=self.leases.wanted(coil, self._clock.monotonic_s()))
 
     async def _refresh(self, coils: Iterable[int]) -> None:
         now_s = self._clock.monotonic_s()
@@ -128,7 +148,7 @@ class Actuation:
             await self._twice(lambda: self._link.write_coil(self._unit, coil, on=on))
         except BaseException:
             self.leases.abandon(coil)
-            self.disturbed.set()
+            self._changed.set()
             raise
         self.leases.told(coil, on=on)
 

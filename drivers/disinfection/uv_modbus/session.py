@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 
 from drivers.api import (
@@ -71,10 +70,13 @@ class UvSession:
     async def run(self, emit: Emit) -> None:
         """Switch off, commission, then read and keep leases until the unit is lost; then switch off.
 
-        Reading goes on while an event is being committed, so that leases end in time.
+        Leases end in time whatever the readings wait for, and reading goes on while an event is committed.
         """
         events: asyncio.Queue[DeviceEvent] = asyncio.Queue(EVENTS_MAX)
-        tasks = {asyncio.create_task(self._serve(events)), asyncio.create_task(_hand_on(events, emit))}
+        await self._commission(events)
+        self._actuation.open()
+        works = (self._actuation.keep(), self._poll(events), _hand_on(events, emit))
+        tasks = [asyncio.create_task(work) for work in works]
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in ended:
@@ -94,11 +96,6 @@ class UvSession:
         self._parting = asyncio.create_task(self._actuation.close())
         await asyncio.wait([self._parting], timeout=OFF_S_MAX)
         self._parting.cancel()
-
-    async def _serve(self, events: asyncio.Queue[DeviceEvent]) -> None:
-        await self._commission(events)
-        self._actuation.open()
-        await self._poll(events)
 
     async def _commission(self, events: asyncio.Queue[DeviceEvent]) -> None:
         """Outputs off before anything else (SAFETY.md D5), then the watchdog (D3)."""
@@ -211,13 +208,9 @@ class UvSession:
             raise OutputAstray(f"unit {unit}: {OUTPUT_ON} contradicts what was switched")
 
     async def _rest(self, began_s: float) -> None:
-        """Until the next reading, the end of a lease or a failed write, whichever comes first."""
-        wake_s = began_s + self._settings.poll_s
-        if (lease_s := self._actuation.leases.next_s(began_s)) is not None:
-            wake_s = min(wake_s, lease_s)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, wake_s - self._clock.monotonic_s())):
-                await self._actuation.disturbed.wait()
+        """Until the next reading."""
+        wait_s = began_s + self._settings.poll_s - self._clock.monotonic_s()
+        await self._clock.sleep(max(0.0, wait_s))
 
 
 def _put(events: asyncio.Queue[DeviceEvent], event: DeviceEvent) -> None:

@@ -202,6 +202,21 @@ async def test_a_sensor_that_is_stuck_or_shows_no_number(unit):
     assert await irradiance(link) == 0
 
 
+async def test_a_measuring_board_that_is_gone(unit):
+    uv, link = unit
+    uv.lose_measuring()
+    with pytest.raises(DeviceLost, match="exception 4"):
+        await irradiance(link)
+    assert (await inputs(link))[ENCLOSURE_INPUT] is True
+
+
+async def test_a_watchdog_register_that_is_not_kept(unit):
+    uv, link = unit
+    uv.watchdog_reads = 0
+    await link.write_register(UNIT, WATCHDOG_REGISTER, 5)
+    assert (await link.read_words(UNIT, WordTable.HOLDING, [WATCHDOG_REGISTER]))[0] == 0
+
+
 async def test_an_enclosure_that_is_opened(unit):
     uv, link = unit
     uv.open_enclosure()
@@ -247,8 +262,7 @@ async def test_stands_beside_a_relay_board_on_one_line(clock, tmp_path):
         with pytest.raises(DeviceLost):
             await inputs(link)
         assert await link.read_bits(1, BitTable.INPUTS, [0]) == {0: True}
-        heard = uv.requests
-        assert heard == 2
+        assert list(uv.heard) == [(2, 0), (2, 0)]
         uv.force(Part.CONTACTOR, on=True)
         assert [change.cause for change in uv.history] == ["hand"]
         task.cancel()
