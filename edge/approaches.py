@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from cardea.contract.reasons import RefusalReason
 from cardea.contract.records import Outcome, Side
-from drivers.api import Accepted, CredentialPresented, Refused, TemperatureMeasured
+from drivers.api import Accepted, CredentialPresented, Observed, Refused
 from edge.actuation import Ask
 from edge.credentials import Checked, PassUse
 from edge.decide.approach import Approach, MaskSeen, TerminalDecided
@@ -29,7 +29,8 @@ class Case:
     approach: Approach
     device: str
     """Where it began; the last reader that was used, once one was."""
-    event: CredentialPresented | TemperatureMeasured
+    event: Observed
+    """What it began with; the last credential, once one was presented."""
     holder: Holder | None = None
     use: PassUse | None = None
     asks: list[Ask] = field(default_factory=list[Ask])
@@ -67,9 +68,7 @@ class Case:
             self.asks.append(Ask(presented.device, event.ask, event.door))
 
 
-def opened(
-    approach_id: str, side: Side, now_s: float, device: str, event: CredentialPresented | TemperatureMeasured
-) -> Case:
+def opened(approach_id: str, side: Side, now_s: float, device: str, event: Observed) -> Case:
     """A fresh approach, begun by ``event``."""
     approach = Approach(id=approach_id, side=side, opened_s=now_s, backfilled=event.offline)
     return Case(approach=approach, device=device, event=event)

@@ -1,7 +1,8 @@
 """The approaches on the ingress side of one portal: a bounded inbox, and the one task that empties it.
 
-Credentials beyond the inbox are refused aloud, temperatures are latest-wins. What is aside of the way in
-(leaving, history) never waits for the person at the front.
+Credentials beyond the inbox are refused aloud, temperatures are latest-wins: those that terminals report and
+those of thermal positions come in by one door. What is aside of the way in (leaving, history) never waits for
+the person at the front.
 """
 
 import asyncio
@@ -9,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from cardea.contract.policy import PortalPolicy
 from cardea.contract.reasons import RefusalReason
-from cardea.contract.records import Side
+from cardea.contract.records import Outcome, Side
 from cardea.runtime.logs import get_logger
-from drivers.api import Accepted, CredentialPresented, FaceSeen, Refused, TemperatureMeasured
+from drivers.api import Accepted, CredentialPresented, FaceSeen, Observed, Refused, TemperatureMeasured
 from edge.approaches import Case, Presented, opened
 from edge.credentials import Checked
 from edge.decide.approach import SecondPersonSeen, TemperatureScreened, person_key
@@ -29,16 +30,35 @@ INBOX_MAX = 16
 _LOG = get_logger("portal")
 AFTERGLOW_S = 1.0
 """A temperature this soon after a decision belongs to the person who is just leaving."""
+STAY_S = 2.5
+"""A position tells each second of whoever stays before it: nothing for this long, and they have left."""
+LEAVING_S = 4.0
+"""Who was let in may stand before the position for this long; what it says meanwhile is about them."""
 
 Verdict = Accepted | Refused
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonScreened:
+    """Somebody's temperature, whoever took it."""
+
     device: str
-    event: TemperatureMeasured
+    event: Observed
+    """What the device said or saw, without pictures."""
     screening: Screening
-    at_s: float
+    opens: bool = True
+    """Whether it may begin an approach; else it waits for its person."""
+    presence: int | None = None
+    """Which stay before the device it belongs to; ``None`` where the device cannot tell stays apart."""
+
+    @property
+    def at_s(self) -> float:
+        """When it was taken."""
+        return self.event.at.mono_s
+
+    def of_now(self, now_s: float, s_max: float) -> bool:
+        """Whether it can be about who is there now."""
+        return now_s - self.at_s <= (s_max if self.presence is None else min(s_max, STAY_S))
 
 
 class Gathering:
@@ -56,7 +76,11 @@ class Gathering:
         self._inbox: asyncio.Queue[Presented] = asyncio.Queue(INBOX_MAX)
         limits = portal.screening
         self._limits = ScreeningLimits(retest_c=limits.retest_c, elevated_c=limits.elevated_c)
-        self._measured: _Measured | None = None
+        self._measured: PersonScreened | None = None
+        self._bound: PersonScreened | None = None
+        """The temperature that the present approach has."""
+        self._let_in: tuple[str, int | None] | None = None
+        """Device and stay of the person who was let in last."""
         self._arrived = asyncio.Event()
         self._decided_s = -AFTERGLOW_S
         self._case: Case | None = None
@@ -72,15 +96,19 @@ class Gathering:
                 await self._settle(case)
 
     def measured(self, device: str, event: TemperatureMeasured) -> None:
+        """A terminal took a temperature by itself."""
+        screening = screen(event, self._limits, compliant=self._portal.thermometer_compliant)
+        self.screened(PersonScreened(device=device, event=event, screening=screening))
+
+    def screened(self, screened: PersonScreened) -> None:
         """A temperature was taken; the newest that nobody has looked at counts."""
-        if event.offline or device not in self._portal.ingress.thermometers:
+        if screened.event.offline or screened.device not in self._portal.ingress.thermometers:
             return
-        now_s = self._means.clock.monotonic_s()
-        if self._case is None and now_s - self._decided_s < AFTERGLOW_S:
+        since_s = self._means.clock.monotonic_s() - self._decided_s
+        stays = screened.presence is not None and (screened.device, screened.presence) == self._let_in
+        if self._case is None and since_s < (LEAVING_S if stays else AFTERGLOW_S):
             return
-        compliant = self._portal.thermometer_compliant
-        screening = screen(event, self._limits, compliant=compliant)
-        self._measured = _Measured(device, event, screening, now_s)
+        self._measured = screened
         self._arrived.set()
 
     def faces_seen(self, device: str, event: FaceSeen) -> None:
@@ -135,18 +163,27 @@ class Gathering:
         if measured is not None:
             self._take_measured(measured)
         if presented is not None and self._case is not None:
+            self._forget_who_left(self._case, now_s)
             self._case.present(presented, now_s)
 
-    def _take_measured(self, measured: _Measured) -> None:
+    def _take_measured(self, measured: PersonScreened) -> None:
         """A temperature opens an approach only where one is asked for; else it waits for its person."""
         if self._case is None:
-            if not self._policy().require_screening:
+            if not self._policy().require_screening or not measured.opens:
                 self._measured = measured
                 return
             self._case = self._opened(Side.INGRESS, measured.device, measured.event)
-        if measured.at_s >= self._means.clock.monotonic_s() - self._policy().approach_s_max:
+        if measured.of_now(self._means.clock.monotonic_s(), self._policy().approach_s_max):
+            self._bound = measured
             observed = self._case.approach.observe(TemperatureScreened(measured.screening), measured.at_s)
             self._case.approach = observed
+
+    def _forget_who_left(self, case: Case, now_s: float) -> None:
+        """A credential is not judged by the temperature of somebody who has gone."""
+        bound = self._bound
+        if bound is not None and not bound.of_now(now_s, self._policy().approach_s_max):
+            case.approach = replace(case.approach, screening=None)
+            self._bound = None
 
     def _due(self, case: Case) -> bool:
         now_s = self._means.clock.monotonic_s()
@@ -158,13 +195,22 @@ class Gathering:
         except Exception as error:  # noqa: BLE001  # an approach that fails must not end the portal
             _LOG.error("approach_failed", portal=self._name, decision=case.approach.id, exc_info=error)
             case.refuse(RefusalReason.STORE_FAILED)
+            self._bound = None
             return
         now_s = self._means.clock.monotonic_s()
         self._memory.decided(judged.evidence, case.approach, judged.decision, now_s)
         if case.approach.side is Side.INGRESS and not case.backfilled:
-            self._decided_s = now_s
+            self._done_with(judged.decision.outcome, now_s)
 
-    def _opened(self, side: Side, device: str, event: CredentialPresented | TemperatureMeasured) -> Case:
+    def _done_with(self, outcome: Outcome, now_s: float) -> None:
+        """The next temperature is the next person's: what was taken during the commit is not."""
+        bound, waiting = self._bound, self._measured
+        self._bound = self._measured = None
+        self._decided_s = now_s
+        last = waiting or bound
+        self._let_in = (last.device, last.presence) if last and outcome is Outcome.GRANT else None
+
+    def _opened(self, side: Side, device: str, event: Observed) -> Case:
         means = self._means
         row_id = record_id(means.gateway, device, event, means.entropy)
         return opened(row_id, side, means.clock.monotonic_s(), device, event)

@@ -34,7 +34,7 @@ from edge.decide import portal as machine
 from edge.decide.decision import Decision, Effect, HoldReleased, ReleaseDoor
 from edge.decide.lock import HELD, Fitting
 from edge.effects import Effects
-from edge.gathering import Gathering
+from edge.gathering import Gathering, PersonScreened
 from edge.ids import record_id
 from edge.inputs import Inputs
 from edge.judge import Judge
@@ -99,6 +99,10 @@ class PortalTask:
             case _:
                 pass
         return Accepted()
+
+    def screened(self, screened: PersonScreened) -> None:
+        """A thermal position of the ingress side has looked at somebody."""
+        self._gathering.screened(screened)
 
     def device_changed(self, device: str, state: DeviceState) -> None:
         """A device of this portal came or went."""
