@@ -36,6 +36,7 @@ from cardea.runtime.clock import SystemClock, SystemEntropy
 from cardea.runtime.memory_bus import MemoryBroker, MemorySession
 from cloud.aggregator import Aggregator
 from cloud.ledger import Ledger
+from cloud.series.embedded import EmbeddedStore
 from cloud.settings import CloudSettings
 
 GATEWAY = "g1"
@@ -124,7 +125,8 @@ async def measure(
     ledger = await Ledger.open(f"sqlite:///{folder / 'ledger.sqlite'}", clock)
     broker = MemoryBroker(clock)
     key = Ed25519PrivateKey.generate()
-    aggregator = Aggregator(_settings(), broker.bus("aggregator"), ledger, key, clock, entropy)
+    series = EmbeddedStore(folder / "series", clock)
+    aggregator = Aggregator(_settings(), broker.bus("aggregator"), ledger, key, clock, entropy, series)
     await aggregator.start()
     session = await broker.bus(GATEWAY).connect()
     await session.subscribe(topic(GATEWAY, Leaf.ACK))
@@ -143,6 +145,7 @@ async def measure(
         for task in running:
             task.cancel()
     await broker.close()
+    await series.close()
     await ledger.close()
     return {
         "rows_per_s": rows / wall_s,

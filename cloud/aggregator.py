@@ -1,8 +1,8 @@
 """The aggregator: MQTT → ingest → ledger → acknowledgement (SAFETY.md, "Nothing lost").
 
 One task reads the bus, one commits groups of whatever has arrived meanwhile, one publishes
-acknowledgements, one watches for silence. Nothing is acknowledged before its commit has returned, and a
-store that fails ends the process.
+acknowledgements, one watches for silence; telemetry has a lane of its own (``cloud.telemetry``). Nothing is
+acknowledged before its commit has returned, and a store that fails ends the process.
 """
 
 import asyncio
@@ -31,10 +31,13 @@ from cloud.presence import Presences
 from cloud.rules.findings import Finding
 from cloud.rules.gateways import clone, clone_approved, gateway_silent
 from cloud.scenes import Scenes
+from cloud.series.store import SeriesStore
 from cloud.settings import CloudSettings
+from cloud.telemetry import Surroundings, TelemetryLane
 
 FILTERS = tuple(everyone(leaf) for leaf in FILTER_LEAVES)
 """Fixed and non-overlapping: stale persistent subscriptions would double the traffic (MESSAGING.md)."""
+_TELEMETRY = f"/{Leaf.LANE_TELEMETRY.value}"
 GROUP_ROWS_MAX = 2000
 GROUP_MESSAGES_MAX = 2000
 WATCH_S = 1.0
@@ -70,6 +73,7 @@ class Aggregator:
         key: Ed25519PrivateKey,
         clock: Clock,
         entropy: Entropy,
+        series: SeriesStore,
     ) -> None:
         self._settings = settings
         self._bus = bus
@@ -86,6 +90,10 @@ class Aggregator:
         self.scenes = Scenes(clock)
         self.intent = Intent(ledger, key, clock, entropy)
         self.counts = Counts()
+        """Rows of the alert and record lanes; those of telemetry are ``telemetry.counts``."""
+        around = Surroundings(self._speaks, self._pass_on, self._heard, self._owe_one)
+        commit_s = settings.series.commit_s
+        self.telemetry = TelemetryLane(series, ledger, clock, entropy, around, commit_s=commit_s)
         self.ready = asyncio.Event()
         """Set once the first subscription stands."""
 
@@ -99,24 +107,27 @@ class Aggregator:
 
         Raises:
             LedgerFailed: the store failed.
+            SeriesUnusable: the series store cannot be used.
         """
         self._known, heard_at = await self._ledger.declare(self._settings)
         self._presences = Presences(self._known.epochs, heard_at, self._clock.now())
+        await self.telemetry.start()
 
     async def run(self) -> None:
         """Work, after :meth:`start`, until cancelled.
 
         Raises:
-            LedgerFailed: the process must end with an error (SAFETY.md R1).
+            LedgerFailed, SeriesFailed: the process must end with an error (SAFETY.md R1).
         """
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.telemetry.run(), name="telemetry")
                 tasks.create_task(self._listen(), name="listen")
                 tasks.create_task(self._commit_for_ever(), name="commit")
                 tasks.create_task(self._acknowledge_for_ever(), name="acknowledge")
                 tasks.create_task(self._watch_for_ever(), name="watch")
         except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None
+            raise _first(group) from None
 
     async def approve_epoch(self, gateway: str, epoch: str, by: str, note: str) -> None:
         """A person says that this outbox is the gateway: it may speak, the one before is retired.
@@ -146,7 +157,10 @@ class Aggregator:
         self.ready.set()
         try:
             async for message in session.messages():
-                await self._inbox.put(message, len(message.payload))
+                if message.topic.endswith(_TELEMETRY):
+                    self.telemetry.offer(message)
+                else:
+                    await self._inbox.put(message, len(message.payload))
         finally:
             self.intent.session = None
 
@@ -217,10 +231,12 @@ class Aggregator:
     async def _store(self, group: Group, found: Sequence[Finding]) -> None:
         self.counts.add(group.counts)
         if group.changes_nothing and not found and not group.receipts:
+            self._go_on(group)
             return
         received_at = self._clock.now().utc
         committed = await self._ledger.commit(group, found, received_at)
         self._known.advance(group)
+        self._go_on(group)
         for poison in (*group.poison, *committed.poison):
             if self._once(poison.gateway, f"poison {poison.channel}"):
                 _log.warning(
@@ -231,14 +247,34 @@ class Aggregator:
         else:
             self.feed.changed()
 
+    # --- The telemetry lane's surroundings --------------------------------------------------------
+
+    def _go_on(self, group: Group) -> None:
+        """Telemetry whose outbox is admitted now."""
+        for batch in group.telemetry:
+            self.telemetry.offer(batch)
+
+    def _speaks(self, gateway: str, epoch: str) -> bool:
+        known = self._known.epochs.get(gateway)
+        active = None if known is None else known.active
+        return active is not None and active.name == epoch
+
+    def _pass_on(self, message: Message) -> bool:
+        return self._inbox.put_now(message, len(message.payload))
+
+    def _heard(self, gateway: str) -> None:
+        self._presences.hear(gateway, self._clock.monotonic_s())
+
     # --- Back to the gateways -------------------------------------------------------------------
 
     def _owe(self, group: Group) -> None:
         for gateway, ack in group.acks():
-            key = (gateway, ack.lane, ack.epoch)
-            self._owed[key] = merge(self._owed.get(key, ()), ack.ranges)
-        if self._owed:
-            self._owing.set()
+            self._owe_one(gateway, ack)
+
+    def _owe_one(self, gateway: str, ack: Ack) -> None:
+        key = (gateway, ack.lane, ack.epoch)
+        self._owed[key] = merge(self._owed.get(key, ()), ack.ranges)
+        self._owing.set()
 
     async def _acknowledge_for_ever(self) -> None:
         while True:
@@ -273,6 +309,12 @@ class Aggregator:
             return False
         self._told.add((who, what))
         return True
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first of errors that nested task groups have gathered."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def _acknowledge(session: Session, key: LaneKey, ranges: Ranges) -> None:

@@ -1,4 +1,4 @@
-"""The aggregator's process: ledger, aggregator, API and console on one event loop."""
+"""The aggregator's process: ledger, series store, aggregator, API and console on one event loop."""
 
 import asyncio
 import contextlib
@@ -24,6 +24,7 @@ from cloud.api.app import create_app
 from cloud.console.reader import House
 from cloud.ledger import Ledger
 from cloud.ledger.scope import Role, Scope
+from cloud.series.opening import series_store
 from cloud.settings import CloudSettings, Console, OrganisationKind
 
 SHUTDOWN_S_MAX = 3
@@ -50,14 +51,19 @@ async def serve(
     Raises:
         FileUnusable: the order key or a secret cannot be used.
         LedgerTooNew, UnknownStore: the ledger cannot be used by this version.
-        LedgerFailed: the store failed; the process must end with an error (SAFETY.md R1).
+        SeriesUnusable: the series store cannot be opened.
+        LedgerFailed, SeriesFailed: a store failed; the process must end with an error (SAFETY.md R1).
         ConsoleUnavailable: the port is taken.
     """
     key = read_signing_key(settings.keys.order_key_file)
     with _listening(settings.console) as listener:
-        ledger = await open_ledger(settings, clock)
-        try:
-            aggregator = Aggregator(settings, bus, ledger, key, clock, entropy)
+        async with contextlib.AsyncExitStack() as closing:
+            ledger = await open_ledger(settings, clock)
+            closing.push_async_callback(ledger.close)
+            series = series_store(settings, ledger, clock, entropy)
+            closing.push_async_callback(series.close)
+            closing.callback(notify, STOPPING)
+            aggregator = Aggregator(settings, bus, ledger, key, clock, entropy, series)
             await aggregator.start()
             await _first_login(settings, ledger, clock, entropy, say)
             house = House(
@@ -66,12 +72,10 @@ async def serve(
                 sessions=Sessions(ledger, clock, entropy),
                 clock=clock,
                 zone=zoneinfo.ZoneInfo(settings.console.time_zone),
+                series=series,
             )
             app = create_app(house, frozenset(settings.console.hosts), settings.cloud.data_dir / "console")
             await _run(aggregator, _Server(app), listener, stop)
-        finally:
-            notify(STOPPING)
-            await ledger.close()
 
 
 async def open_ledger(settings: CloudSettings, clock: Clock) -> Ledger:

@@ -26,12 +26,18 @@ class Inbox(Generic[T]):
 
     async def put(self, item: T, size: int = 0) -> None:
         """Append; waits while the inbox is full. One item always fits, whatever its size."""
-        while self._items and (len(self._items) >= self._items_max or self._bytes + size > self._bytes_max):
+        while not self.put_now(item, size):
             self._taken.clear()
             await self._taken.wait()
+
+    def put_now(self, item: T, size: int = 0) -> bool:
+        """Append, unless the inbox is full; whether there was room."""
+        if self._items and (len(self._items) >= self._items_max or self._bytes + size > self._bytes_max):
+            return False
         self._items.append((item, size))
         self._bytes += size
         self._arrived.set()
+        return True
 
     async def wait(self) -> None:
         """Returns once there is something to take."""

@@ -29,12 +29,16 @@ class Presences:
     def take(self, group: Group, now_s: float) -> None:
         """Take note of the signs of life and of leave in a group."""
         for gateway in group.heard:
-            self._heard_s[gateway] = now_s
-            self._before_s[gateway] = 0.0
-            self._gone.discard(gateway)
+            self.hear(gateway, now_s)
         for gateway, arrival in group.presences.items():
             if not arrival.presence.online:
                 self._gone.add(gateway)
+
+    def hear(self, gateway: str, now_s: float) -> None:
+        """The gateway's active outbox has spoken."""
+        self._heard_s[gateway] = now_s
+        self._before_s[gateway] = 0.0
+        self._gone.discard(gateway)
 
     def silent_s(self, gateway: str, now_s: float) -> float:
         """For how long a gateway has been silent in this run; :data:`GONE` when it took its leave."""

@@ -5,9 +5,9 @@ import zoneinfo
 from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from cardea.runtime.config import ConfigInvalid, Problem, RelativePath, Settings, load
 
@@ -95,6 +95,76 @@ class LedgerSettings(Settings):
     )
 
 
+class _Series(Settings):
+    commit_s: float = Field(
+        default=0.5,
+        ge=0.0,
+        le=10.0,
+        description="Readings are collected for so long and then stored together; seconds",
+    )
+
+
+class EmbeddedSeries(_Series):
+    """Time series in DuckDB files of the aggregator's own: nothing to install, each reading stored once."""
+
+    kind: Literal["embedded"] = Field(default="embedded", description="embedded")
+    folder: RelativePath | None = Field(
+        default=None, description="Folder of the day files; without one, series in data_dir"
+    )
+    retention_days: int = Field(
+        default=400, ge=1, le=10_000, description="Days with readings that are kept; older ones are removed"
+    )
+    memory_mb: int = Field(
+        default=128, ge=64, le=16_384, description="Memory that DuckDB may take; megabytes"
+    )
+    threads: int = Field(default=1, ge=1, le=16, description="Threads of one question or commit in DuckDB")
+
+
+class LineProtocolSeries(_Series):
+    """Time series in a store that takes InfluxDB's line protocol at ``/api/v2/write``."""
+
+    kind: Literal["line_protocol"] = Field(description="line_protocol")
+    url: str = Field(
+        pattern=r"^https?://[^\s]+$", description="Address of the store, e.g. http://127.0.0.1:8428"
+    )
+    org: str = Field(default="-", min_length=1, max_length=200, description="Organisation; InfluxDB asks")
+    bucket: str = Field(default="cardea", min_length=1, max_length=200, description="Bucket or database")
+    token_secret: str | None = Field(
+        default=None, description="Name of the secret that holds the token; without one, none is sent"
+    )
+    gzip: bool = Field(default=False, description="Whether to compress what is sent; for a slow network")
+    write_s_max: float = Field(
+        default=10.0, ge=1.0, le=120.0, description="The store must have answered within; seconds"
+    )
+    hold_s: float = Field(
+        default=10.0,
+        ge=0.0,
+        le=120.0,
+        description="Readings are acknowledged so long after they were written, since a store that dies may "
+        "lose its last seconds (VictoriaMetrics: 7); seconds",
+    )
+    query_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s]+$",
+        description="Address of a Prometheus API that answers for the store; without one, no history",
+    )
+
+
+def _kind_of_series(given: object) -> str:
+    kind = given.get("kind", "embedded") if isinstance(given, dict) else getattr(given, "kind", "embedded")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # of a table, before it is checked
+    return str(kind)
+
+
+Series = Annotated[
+    Annotated[EmbeddedSeries, Tag("embedded")] | Annotated[LineProtocolSeries, Tag("line_protocol")],
+    Discriminator(
+        _kind_of_series,
+        custom_error_type="series_kind",
+        custom_error_message="must be 'embedded' or 'line_protocol'",
+    ),
+]
+
+
 class Console(Settings):
     """API and console."""
 
@@ -168,6 +238,7 @@ class CloudSettings(Settings):
     cloud: Cloud
     broker: Broker
     ledger: LedgerSettings = LedgerSettings()
+    series: Series = EmbeddedSeries()
     console: Console = Console()
     clones: Clones = Clones()
     keys: Keys
@@ -179,6 +250,10 @@ class CloudSettings(Settings):
     def ledger_url(self) -> str:
         """The SQLAlchemy address, without a password."""
         return self.ledger.url or f"sqlite:///{self.cloud.data_dir / 'ledger.sqlite'}"
+
+    def series_folder(self, series: EmbeddedSeries) -> Path:
+        """Where the embedded store's files are."""
+        return series.folder or self.cloud.data_dir / "series"
 
 
 def load_cloud(path: Path) -> CloudSettings:

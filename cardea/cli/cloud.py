@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     entries: tuple[tuple[str, str, Callable[[argparse.Namespace], int]], ...] = (
         ("run", "keep the ledger and serve API and console until Ctrl-C", _run),
-        ("check", "check the configuration, keys and ledger, and change nothing", _check),
+        ("check", "check the configuration, keys, ledger and series store, and change nothing", _check),
     )
     for name, text, run in entries:
         command = commands.add_parser(name, help=text, description=text)
@@ -52,6 +52,7 @@ async def _serve(settings: "CloudSettings") -> None:
     from cloud.ledger.dialect import UnknownStore
     from cloud.ledger.failure import LedgerFailed
     from cloud.ledger.migrations import LedgerTooNew
+    from cloud.series.store import SeriesFailed, SeriesUnusable
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -61,10 +62,12 @@ async def _serve(settings: "CloudSettings") -> None:
     bus = MqttBus(address, AGGREGATOR)
     try:
         await serve(settings, bus, SystemClock(), SystemEntropy(), stop=stop, say=_say)
-    except (FileUnusable, UnknownStore, LedgerTooNew, ConsoleUnavailable) as error:
+    except (FileUnusable, UnknownStore, LedgerTooNew, SeriesUnusable, ConsoleUnavailable) as error:
         raise CommandError(str(error)) from error
     except LedgerFailed as error:
         raise CommandError(f"the ledger failed, nothing more is acknowledged: {error}", FAILED) from error
+    except SeriesFailed as error:
+        raise CommandError(f"the series store failed, nothing more is stored: {error}", FAILED) from error
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -96,6 +99,8 @@ async def _findings(settings: "CloudSettings") -> list[str]:
     from cloud.ledger.dialect import UnknownStore
     from cloud.ledger.failure import LedgerFailed
     from cloud.ledger.migrations import LedgerTooNew, inspect_ledger
+    from cloud.series.opening import inspect_series
+    from cloud.series.store import SeriesUnusable
 
     b = settings.broker
 
@@ -107,12 +112,13 @@ async def _findings(settings: "CloudSettings") -> list[str]:
         lambda: read_signing_key(settings.keys.order_key_file),
         lambda: tls_context(Broker(b.host, b.port, b.ca_file, b.cert_file, b.key_file)),
         lambda: inspect_ledger(settings.ledger_url, password()),
+        lambda: inspect_series(settings),
     )
     findings: list[str] = []
     for check in checks:
         try:
             check()
-        except (FileUnusable, BusRefused, UnknownStore, LedgerTooNew, LedgerFailed) as error:
+        except (FileUnusable, BusRefused, UnknownStore, LedgerTooNew, LedgerFailed, SeriesUnusable) as error:
             findings.append(str(error))
     return findings
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
 from cloud.access.guard import Guard
-from cloud.api import alerts, devices, orders, passages, places, scenes, session, wall, zones
+from cloud.api import alerts, devices, orders, passages, places, scenes, series, session, wall, zones
 from cloud.console.pages import mount
 from cloud.console.reader import House
 
@@ -44,7 +44,7 @@ def api(house: House) -> FastAPI:
     app.state.series = house.series
     app.state.zone = house.zone
     routes = APIRouter(prefix=API_PATH)
-    for module in (session, places, passages, devices, zones, scenes, wall, alerts, orders):
+    for module in (session, places, passages, devices, series, zones, scenes, wall, alerts, orders):
         routes.include_router(module.router)
     app.include_router(routes)
     return app

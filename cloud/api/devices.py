@@ -1,10 +1,10 @@
-"""Devices and the newest of what they report."""
+"""Devices."""
 
 from fastapi import APIRouter
 
 from cloud.api.dependencies import Caller, FromLedger
 from cloud.ledger import reads
-from cloud.ledger.views import DeviceRow, LatestRow
+from cloud.ledger.views import DeviceRow
 
 router = APIRouter(tags=["devices"])
 
@@ -13,9 +13,3 @@ router = APIRouter(tags=["devices"])
 async def devices(account: Caller, ledger: FromLedger, site: str | None = None) -> tuple[DeviceRow, ...]:
     """The device matrix; believe a row only while its gateway is not silent."""
     return await ledger.read(reads.devices, account.scope, site)
-
-
-@router.get("/latest")
-async def latest(account: Caller, ledger: FromLedger, gateway: str | None = None) -> tuple[LatestRow, ...]:
-    """The newest reading of every telemetry series."""
-    return await ledger.read(reads.latest, account.scope, gateway)

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, HTTPException
 
-from cloud.api.dependencies import Caller, FromLedger
+from cloud.api.dependencies import Caller, FromAggregator, FromLedger
 from cloud.ledger import reads
 from cloud.ledger.views import EpochRow, GatewayRow, LaneRow, OrganisationRow, PortalRow, SiteRow
 
@@ -28,10 +28,12 @@ async def gateways(account: Caller, ledger: FromLedger, site: str | None = None)
 
 
 @router.get("/gateways/{gateway}/lanes")
-async def lanes(account: Caller, ledger: FromLedger, gateway: str) -> tuple[LaneRow, ...]:
+async def lanes(
+    account: Caller, ledger: FromLedger, aggregator: FromAggregator, gateway: str
+) -> tuple[LaneRow, ...]:
     """What is stored, evicted, missing and quarantined of every lane of one gateway."""
     await must_be_visible(account, ledger, gateway)
-    return await ledger.read(reads.lanes, account.scope, gateway)
+    return await ledger.read(reads.lanes, account.scope, gateway, aggregator.telemetry.stored(gateway))
 
 
 @router.get("/gateways/{gateway}/epochs")

@@ -5,28 +5,28 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cardea.contract.batches import Lane, RowBatch, TelemetryBatch, from_columns
+from cardea.contract.batches import Lane, RowBatch, TelemetryBatch
 from cardea.contract.encoding import PRESENCE, RECEIPT, ROW_BATCH, SCENE, TELEMETRY_BATCH, Undecodable
 from cardea.contract.orders import Presence, Receipt
-from cardea.contract.records import Reading
 from cardea.contract.scenes import Mark, Scene
 from cardea.contract.time import INTEGER_MAX
 from cardea.contract.topics import LANE_LEAF, Leaf, parse
 from cloud.ingest import salvage
+from cloud.ingest.columns import Telemetry, in_columns, one_by_one
 
 _EPOCH = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _EPOCH_ADVICE = "the epoch must be 1 to 64 letters, digits, dots, dashes or underscores"
 _DEVICE_CHARACTERS_MAX = 128
 _ROUNDING = 1e-6
 
-Body = bytes | Reading | Undecodable
-"""A row of the alert or record lane still as JSON text, a reading, or what could not be read."""
+Body = bytes | Undecodable
+"""A row still as JSON text, or what could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Rows ``first, first + 1, …`` of one lane of one epoch. The gateway is the topic's: the broker's ACL
-    vouches for it.
+    """Rows ``first, first + 1, …`` of the alert or record lane of one epoch. The gateway is the topic's: the
+    broker's ACL vouches for it.
     """
 
     gateway: str
@@ -82,7 +82,7 @@ class Foreign:
     topic: str
 
 
-Arrival = Delivery | PresenceHeard | ReceiptHeard | SceneHeard | Unreadable | Foreign
+Arrival = Delivery | Telemetry | PresenceHeard | ReceiptHeard | SceneHeard | Unreadable | Foreign
 
 
 def read(topic: str, payload: bytes, *, kept: bool = False) -> Arrival:
@@ -111,26 +111,43 @@ def _readings(gateway: str, payload: bytes, _kept: bool) -> Arrival | Undecodabl
     batch = TELEMETRY_BATCH.decode(payload)
     if isinstance(batch, TelemetryBatch):
         try:
-            bodies = from_columns(batch.columns)
+            columns = in_columns(batch.columns)
         except ValueError as error:
             batch = Undecodable(payload, str(error))
         else:
             header = salvage.Header(batch.lane, batch.epoch, batch.first)
-            return _delivery(gateway, Lane.TELEMETRY, header, bodies, payload)
+            wrong = _wrong(header, Lane.TELEMETRY, len(batch.columns.s))
+            if wrong is not None:
+                return Undecodable(payload, wrong)
+            return Telemetry(gateway, batch.epoch, batch.first, batch.columns.series, *columns)
     saved = salvage.readings(payload, batch.reason)
-    return batch if saved is None else _delivery(gateway, Lane.TELEMETRY, *saved, payload)
+    if saved is None:
+        return batch
+    header, bodies = saved
+    wrong = _wrong(header, Lane.TELEMETRY, len(bodies))
+    if wrong is not None:
+        return Undecodable(payload, wrong)
+    return Telemetry(gateway, header.epoch, header.first, *one_by_one(bodies))
 
 
 def _delivery(
     gateway: str, lane: Lane, header: salvage.Header, bodies: tuple[Body, ...], payload: bytes
 ) -> Arrival | Undecodable:
-    if header.lane != lane:
-        return Undecodable(payload, f"a batch of lane {header.lane} in the topic of {lane}")
-    if _EPOCH.fullmatch(header.epoch) is None:
-        return Undecodable(payload, _EPOCH_ADVICE)
-    if not bodies or header.first + len(bodies) > INTEGER_MAX:
-        return Undecodable(payload, f"no rows, or sequence numbers beyond {INTEGER_MAX}")
+    wrong = _wrong(header, lane, len(bodies))
+    if wrong is not None:
+        return Undecodable(payload, wrong)
     return Delivery(gateway, lane, header.epoch, header.first, bodies)
+
+
+def _wrong(header: salvage.Header, lane: Lane, rows: int) -> str | None:
+    """Why rows under this header cannot be taken."""
+    if header.lane != lane:
+        return f"a batch of lane {header.lane} in the topic of {lane}"
+    if _EPOCH.fullmatch(header.epoch) is None:
+        return _EPOCH_ADVICE
+    if not rows or header.first + rows > INTEGER_MAX:
+        return f"no rows, or sequence numbers beyond {INTEGER_MAX}"
+    return None
 
 
 def _presence(gateway: str, payload: bytes, kept: bool) -> Arrival | Undecodable:  # noqa: FBT001  # one shape for all readers

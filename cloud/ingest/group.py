@@ -16,6 +16,7 @@ from cloud.ingest.arrivals import (
     SceneHeard,
     Unreadable,
 )
+from cloud.ingest.columns import Telemetry
 from cloud.ingest.epochs import ADMITS, Epochs, Move
 from cloud.ingest.rows import Overflowed, Poison, Row, take
 
@@ -51,7 +52,7 @@ class Silence:
 @dataclass(slots=True)
 class Counts:
     """Conservation (SAFETY.md R4): ``received`` = ``stored`` + ``poison`` + ``duplicates`` + ``refused``, in
-    rows; ``foreign`` and ``unreadable`` are messages.
+    rows; ``foreign``, ``unreadable`` and ``shed`` (telemetry without room, which comes again) are messages.
     """
 
     received: int = 0
@@ -61,6 +62,7 @@ class Counts:
     refused: int = 0
     foreign: int = 0
     unreadable: int = 0
+    shed: int = 0
 
     def add(self, other: "Counts") -> None:
         """Count on."""
@@ -78,6 +80,8 @@ class Group:
     stored: dict[LaneKey, Ranges] = field(default_factory=dict[LaneKey, Ranges])
     rows: list[Row] = field(default_factory=list[Row])
     poison: list[Poison] = field(default_factory=list[Poison])
+    telemetry: list[Telemetry] = field(default_factory=list[Telemetry])
+    """Batches of an outbox that may speak once this is committed: they go on to the series' own lane."""
     presences: dict[str, PresenceHeard] = field(default_factory=dict[str, PresenceHeard])
     receipts: list[tuple[str, Receipt]] = field(default_factory=list[tuple[str, Receipt]])
     scenes: dict[tuple[str, str], SceneHeard] = field(default_factory=dict[tuple[str, str], SceneHeard])
@@ -105,6 +109,8 @@ class Group:
             self._refuse(arrival)
         elif isinstance(arrival, Delivery):
             self._add_delivery(arrival)
+        elif isinstance(arrival, Telemetry):
+            self._add_telemetry(arrival)
         elif isinstance(arrival, PresenceHeard):
             self._add_presence(arrival)
         elif isinstance(arrival, ReceiptHeard):
@@ -134,9 +140,10 @@ class Group:
     def _refuse(self, arrival: Arrival) -> None:
         assert not isinstance(arrival, Foreign), "it has a gateway"
         self.strangers.add(arrival.gateway)
-        if isinstance(arrival, Delivery):
-            self.counts.received += len(arrival.bodies)
-            self.counts.refused += len(arrival.bodies)
+        rows = len(arrival.bodies) if isinstance(arrival, Delivery) else 0
+        rows += len(arrival.s) if isinstance(arrival, Telemetry) else 0
+        self.counts.received += rows
+        self.counts.refused += rows
 
     def _add_delivery(self, delivery: Delivery) -> None:
         self.counts.received += len(delivery.bodies)
@@ -162,6 +169,13 @@ class Group:
         if taken.stored is not held:
             self.stored[key] = taken.stored
         self._spans.setdefault(key, []).append(taken.span)
+
+    def _add_telemetry(self, batch: Telemetry) -> None:
+        if self._admits(batch.gateway, batch.epoch):
+            self.telemetry.append(batch)
+        else:
+            self.counts.received += len(batch.s)
+            self.counts.refused += len(batch.s)
 
     def _add_presence(self, arrival: PresenceHeard) -> None:
         """Only what a gateway says now moves epochs: wills and kept states come late and from the dead."""

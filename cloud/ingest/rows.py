@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from cardea.contract.batches import Lane
-from cardea.contract.encoding import ROW, Undecodable, encode
+from cardea.contract.encoding import ROW, Undecodable
 from cardea.contract.ranges import Ranges, Span, merge, size, subtract
-from cardea.contract.records import Alert, Reading, Record
+from cardea.contract.records import Alert, Record
 from cloud.ingest.arrivals import Body, Delivery
 
 SPANS_MAX = 10_000
 """Separate stored ranges of one lane at the most; rows that would open another wait until gaps close."""
-_MILLISECONDS_MAX = 253_402_300_799_999
+MILLISECONDS_MAX = 253_402_300_799_999
 """The last millisecond of the year 9999."""
 
 
@@ -23,7 +23,7 @@ class Row:
     epoch: str
     epoch_number: int
     seq: int
-    body: Record | Alert | Reading
+    body: Record | Alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,5 @@ def take(delivery: Delivery, epoch_number: int, held: Ranges) -> Taken | Overflo
     return Taken(tuple(rows), tuple(poison), len(delivery.bodies) - size(fresh), span, stored)
 
 
-def _read(lane: Lane, body: Body) -> Record | Alert | Reading | Undecodable:
-    if isinstance(body, Undecodable):
-        return body
-    if isinstance(body, Reading):
-        in_range = body.t_ms <= _MILLISECONDS_MAX
-        return body if in_range else Undecodable(encode(body), "t_ms lies beyond the year 9999")
-    return ROW[lane].decode(body)
+def _read(lane: Lane, body: Body) -> Record | Alert | Undecodable:
+    return body if isinstance(body, Undecodable) else ROW[lane].decode(body)

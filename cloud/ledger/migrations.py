@@ -45,7 +45,12 @@ def _add_zones(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[zone_events, zones])
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create_all, _add_zones)
+def _drop_latest(connection: Connection) -> None:
+    """The newest readings live in the series store."""
+    connection.exec_driver_sql("DROP TABLE IF EXISTS latest")
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create_all, _add_zones, _drop_latest)
 """Step ``n`` leads from schema version ``n`` to ``n + 1``; an empty store has version 0."""
 SCHEMA = len(MIGRATIONS)
 

@@ -287,17 +287,6 @@ quarantine = Table(
 )
 """What could not be decoded or stored: kept raw, counted, acknowledged."""
 
-latest = Table(
-    "latest",
-    METADATA,
-    Column("gateway", String(63), ForeignKey("gateways.id"), nullable=False),
-    Column("series", Text, nullable=False),
-    Column("at", Moment, nullable=False),
-    Column("value", Float, nullable=False),
-    PrimaryKeyConstraint("gateway", "series"),
-)
-"""The newest reading of every telemetry series."""
-
 presence = Table(
     "presence",
     METADATA,

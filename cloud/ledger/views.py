@@ -250,16 +250,6 @@ class DeviceRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatestRow:
-    """The newest reading of one series."""
-
-    gateway: str
-    series: str
-    at: dt.datetime
-    value: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceEventRow:
     """A device came, went, or changed what it says of itself."""
 

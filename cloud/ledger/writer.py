@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from cardea.contract.batches import Lane
 from cardea.contract.encoding import encode
 from cardea.contract.ranges import Ranges, Span, merge
-from cardea.contract.records import AlertCleared, AlertRaised, DecisionRecord, DeviceRecord, Reading
+from cardea.contract.records import AlertCleared, AlertRaised, DecisionRecord, DeviceRecord
 from cardea.contract.zones import ZoneRecord
 from cloud.ingest.epochs import Epoch, Epochs, Standing
 from cloud.ingest.group import Group, Known, LaneKey
@@ -28,7 +28,6 @@ from cloud.rules.from_rows import findings
 _ROW_KEYS = ("gateway", "epoch", "seq")
 _HEARD_EVERY = dt.timedelta(seconds=5)
 PORTALS_SEEN_MAX = 100_000
-_UNIX = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,6 @@ class _Writes:
     rows: dict[Table, list[Values]] = field(default_factory=dict[Table, list[Values]])
     devices: dict[tuple[str, str], Values] = field(default_factory=dict[tuple[str, str], Values])
     zones: dict[tuple[str, str], Values] = field(default_factory=dict[tuple[str, str], Values])
-    latest: dict[tuple[str, str], Values] = field(default_factory=dict[tuple[str, str], Values])
     portals: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     findings: list[Finding] = field(default_factory=list[Finding])
 
@@ -63,11 +61,8 @@ class Writer:
         }
         self._newer_device = insert_or_set(dialect, t.devices, ("epoch_number", "seq"))
         self._newer_zone = insert_or_set(dialect, t.zones, ("epoch_number", "seq"))
-        self._newer_latest = insert_or_set(dialect, t.latest, ("at",))
         self._new_portal = insert_new(dialect, t.portals, ("gateway", "portal"))
-        self._new_poison = insert_new(dialect, t.quarantine, ("gateway", "lane", "epoch", "seq"))
         self._set_presence = insert_or_set(dialect, t.presence)
-        self._set_range = insert_or_set(dialect, t.stored_ranges)
         self._portals: set[tuple[str, str]] = set()
         self._heard_at: dict[str, dt.datetime] = {}
 
@@ -130,9 +125,6 @@ class Writer:
         writes = _Writes()
         for row in rows:
             body = row.body
-            if isinstance(body, Reading):
-                _keep_newest(writes.latest, row, body)
-                continue
             if not isinstance(body, AlertRaised | AlertCleared):
                 table, values = row_values(row, body, received_at)
                 writes.rows.setdefault(table, []).append(values)
@@ -152,8 +144,6 @@ class Writer:
             connection.execute(self._newer_device, list(writes.devices.values()))
         if writes.zones:
             connection.execute(self._newer_zone, list(writes.zones.values()))
-        if writes.latest:
-            connection.execute(self._newer_latest, list(writes.latest.values()))
         unseen = writes.portals - self._portals
         if unseen:
             connection.execute(
@@ -174,21 +164,7 @@ class Writer:
         self, connection: Connection, group: Group, poison: Sequence[Poison], received_at: dt.datetime
     ) -> None:
         if poison:
-            connection.execute(
-                self._new_poison,
-                [
-                    {
-                        "gateway": p.gateway,
-                        "lane": p.channel,
-                        "epoch": p.epoch,
-                        "seq": p.seq,
-                        "reason": p.reason,
-                        "raw": p.raw,
-                        "received_at": received_at,
-                    }
-                    for p in poison
-                ],
-            )
+            keep_poison(connection, poison, received_at)
         if group.presences:
             connection.execute(
                 self._set_presence,
@@ -207,27 +183,7 @@ class Writer:
                 ],
             )
         for key, after in group.stored.items():
-            self._write_ranges(connection, key, group.known.stored.get(key, ()), after)
-
-    def _write_ranges(self, connection: Connection, key: LaneKey, before: Ranges, after: Ranges) -> None:
-        gateway, lane, epoch = key
-        c = t.stored_ranges.c
-        kept = {first for first, _ in after}
-        gone = [first for first, _ in before if first not in kept]
-        if gone:
-            connection.execute(
-                delete(t.stored_ranges).where(
-                    c.gateway == gateway, c.lane == lane.value, c.epoch == epoch, c.first.in_(gone)
-                )
-            )
-        new = set(after) - set(before)
-        connection.execute(
-            self._set_range,
-            [
-                {"gateway": gateway, "lane": lane.value, "epoch": epoch, "first": first, "last": last}
-                for first, last in sorted(new)
-            ],
-        )
+            keep_ranges(connection, key, group.known.stored.get(key, ()), after)
 
     def _write_epochs(self, connection: Connection, group: Group, received_at: dt.datetime) -> None:
         c = t.epochs.c
@@ -254,6 +210,47 @@ class Writer:
             self._heard_at[gateway] = received_at
 
 
+def keep_poison(connection: Connection, poison: Sequence[Poison], received_at: dt.datetime) -> None:
+    """Into quarantine, each once."""
+    connection.execute(
+        insert_new(connection.dialect.name, t.quarantine, ("gateway", "lane", "epoch", "seq")),
+        [
+            {
+                "gateway": p.gateway,
+                "lane": p.channel,
+                "epoch": p.epoch,
+                "seq": p.seq,
+                "reason": p.reason,
+                "raw": p.raw,
+                "received_at": received_at,
+            }
+            for p in poison
+        ],
+    )
+
+
+def keep_ranges(connection: Connection, key: LaneKey, before: Ranges, after: Ranges) -> None:
+    """What is stored of one outbox's lane, where ``before`` stands now."""
+    gateway, lane, epoch = key
+    c = t.stored_ranges.c
+    kept = {first for first, _ in after}
+    gone = [first for first, _ in before if first not in kept]
+    if gone:
+        connection.execute(
+            delete(t.stored_ranges).where(
+                c.gateway == gateway, c.lane == lane.value, c.epoch == epoch, c.first.in_(gone)
+            )
+        )
+    new = set(after) - set(before)
+    connection.execute(
+        insert_or_set(connection.dialect.name, t.stored_ranges),
+        [
+            {"gateway": gateway, "lane": lane.value, "epoch": epoch, "first": first, "last": last}
+            for first, last in sorted(new)
+        ],
+    )
+
+
 def load_known(connection: Connection, gateways: Iterable[str]) -> tuple[Known, dict[str, dt.datetime]]:
     """What is stored of these gateways, and when each active epoch was last heard."""
     epochs: dict[str, Epochs] = {gateway: Epochs() for gateway in gateways}
@@ -271,12 +268,13 @@ def load_known(connection: Connection, gateways: Iterable[str]) -> tuple[Known, 
     return Known(epochs, {key: merge(parts) for key, parts in spans.items()}), heard_at
 
 
-def _keep_newest(latest: dict[tuple[str, str], Values], row: Row, reading: Reading) -> None:
-    key = (row.gateway, reading.series)
-    at = _UNIX + dt.timedelta(milliseconds=reading.t_ms)
-    before = latest.get(key)
-    if before is None or at > before["at"]:
-        latest[key] = {"gateway": row.gateway, "series": reading.series, "at": at, "value": reading.value}
+def telemetry_ranges(connection: Connection) -> dict[LaneKey, Ranges]:
+    """What a series store without room for them has stored of every outbox."""
+    spans: dict[LaneKey, list[Span]] = {}
+    c = t.stored_ranges.c
+    for r in connection.execute(select(t.stored_ranges).where(c.lane == Lane.TELEMETRY.value)):
+        spans.setdefault((r.gateway, Lane.TELEMETRY, r.epoch), []).append((r.first, r.last))
+    return {key: merge(parts) for key, parts in spans.items()}
 
 
 def _keep_last(kept: dict[tuple[str, str], Values], key: tuple[str, str], values: Values) -> None:

@@ -1,9 +1,15 @@
 """What the aggregator, the API and the console need of a time-series store."""
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+
+from cardea.contract.ranges import Ranges
+from cloud.ingest.catalogue import Catalogue
+from cloud.ingest.group import LaneKey
+from cloud.ingest.readings import Gathering
+from cloud.ingest.rows import Poison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,4 +53,59 @@ class Readable(Protocol):
         Raises:
             HistoryUnavailable: as it says.
         """
+        ...
+
+
+class SeriesUnusable(Exception):
+    """The store cannot be opened; one line naming it and what to do."""
+
+
+class SeriesFailed(Exception):
+    """The disk failed under a write: the process must end, what a retry returns proves nothing (R1)."""
+
+
+class SeriesDown(Exception):
+    """Nothing was stored, or it does no harm to store it again: try again later."""
+
+
+class SeriesStore(Readable, Protocol):
+    """Readings, and which rows of which outbox they are. One lane writes, one commit after the other."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Every series heard of; it belongs to the event loop."""
+        ...
+
+    async def open(self) -> Mapping[LaneKey, Ranges]:
+        """What is stored of every outbox.
+
+        Raises:
+            SeriesUnusable: the process must not start.
+        """
+        ...
+
+    async def commit(self, gathering: Gathering) -> tuple[Poison, ...]:
+        """Store readings.
+
+        Returns:
+            What the store would never take, when the rest is stored.
+
+        Raises:
+            SeriesDown: commit the same again later.
+            SeriesFailed: the process must end.
+        """
+        ...
+
+    async def settle(self, gathering: Gathering, before: Mapping[LaneKey, Ranges]) -> None:
+        """Return once the store can no longer lose what was committed, and remembers whose rows it is.
+
+        In the order of the commits; further commits may come meanwhile. ``before``: what was settled before.
+
+        Raises:
+            LedgerFailed: the process must end.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End in order, after everything asked before."""
         ...

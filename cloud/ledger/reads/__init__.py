@@ -7,8 +7,9 @@ it did not exist.
 
 from cloud.ledger.reads.accounting import epochs, lanes, orders
 from cloud.ledger.reads.alerts import INHIBITED_KINDS, alert, alert_events, alerts, open_silences
-from cloud.ledger.reads.devices import device_events, devices, latest
+from cloud.ledger.reads.devices import device_events, devices
 from cloud.ledger.reads.entries import entries, entry, outcome_counts, passages, reason_counts
+from cloud.ledger.reads.pieces import is_visible, visible_gateways
 from cloud.ledger.reads.places import gateways, organisations, portals, sites
 from cloud.ledger.reads.wall import wall
 from cloud.ledger.reads.zones import cycle_orders, zone_history, zones
@@ -25,8 +26,8 @@ __all__ = [
     "entry",
     "epochs",
     "gateways",
+    "is_visible",
     "lanes",
-    "latest",
     "open_silences",
     "orders",
     "organisations",
@@ -35,6 +36,7 @@ __all__ = [
     "portals",
     "reason_counts",
     "sites",
+    "visible_gateways",
     "wall",
     "zone_history",
     "zones",

@@ -1,18 +1,27 @@
 """What is stored, evicted and missing; epochs and orders."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from sqlalchemy import Connection, and_, func, select
 
 from cardea.contract import ranges
+from cardea.contract.batches import Lane
 from cloud.ledger import tables as t
 from cloud.ledger.reads.pieces import is_visible
 from cloud.ledger.scope import Scope
 from cloud.ledger.views import PAGE_MAX, EpochRow, LaneRow, OrderRow
 
+_NOTHING: Mapping[str, ranges.Ranges] = MappingProxyType({})
 
-def lanes(connection: Connection, scope: Scope, gateway: str) -> tuple[LaneRow, ...]:
-    """What is stored, evicted, missing and quarantined of every lane of one gateway."""
+
+def lanes(
+    connection: Connection, scope: Scope, gateway: str, telemetry: Mapping[str, ranges.Ranges] = _NOTHING
+) -> tuple[LaneRow, ...]:
+    """What is stored, evicted, missing and quarantined of every lane of one gateway.
+
+    ``telemetry``: what the series store holds of each epoch, which is no business of the ledger's.
+    """
     if not is_visible(connection, scope, gateway):
         return ()
     s, g, q = t.stored_ranges.c, t.gaps.c, t.quarantine.c
@@ -20,6 +29,8 @@ def lanes(connection: Connection, scope: Scope, gateway: str) -> tuple[LaneRow, 
     stored: dict[tuple[str, str], list[ranges.Span]] = {}
     for row in connection.execute(select(s.lane, s.epoch, s.first, s.last).where(s.gateway == gateway)):
         stored.setdefault((row.lane, row.epoch), []).append((row.first, row.last))
+    for epoch, held in telemetry.items():
+        stored[Lane.TELEMETRY.value, epoch] = list(held)
     evicted: dict[tuple[str, str], list[ranges.Span]] = {}
     for row in connection.execute(select(g.lane, g.gap_epoch, g.first, g.last).where(g.gateway == gateway)):
         if row.first <= row.last:

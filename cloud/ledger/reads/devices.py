@@ -6,7 +6,7 @@ from cardea.contract.records import DeviceState
 from cloud.ledger import tables as t
 from cloud.ledger.reads.pieces import given, is_silent, same
 from cloud.ledger.scope import Scope
-from cloud.ledger.views import PAGE_MAX, DeviceEventRow, DeviceRow, LatestRow
+from cloud.ledger.views import PAGE_MAX, DeviceEventRow, DeviceRow
 
 
 def devices(connection: Connection, scope: Scope, site: str | None = None) -> tuple[DeviceRow, ...]:
@@ -54,14 +54,3 @@ def device_events(
         )
         for r in connection.execute(query)
     )
-
-
-def latest(connection: Connection, scope: Scope, gateway: str | None = None) -> tuple[LatestRow, ...]:
-    """The newest reading of every series."""
-    c = t.latest.c
-    query = (
-        select(c.gateway, c.series, c.at, c.value)
-        .where(*given(c.gateway.in_(scope.gateway_ids()), same(c.gateway, gateway)))
-        .order_by(c.gateway, c.series)
-    )
-    return tuple(LatestRow(**row) for row in connection.execute(query).mappings())

@@ -52,6 +52,12 @@ def is_visible(connection: Connection, scope: Scope, gateway: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+def visible_gateways(connection: Connection, scope: Scope) -> frozenset[str]:
+    """The gateways that lie in scope."""
+    query = select(t.gateways.c.id).where(t.gateways.c.id.in_(scope.gateway_ids()))
+    return frozenset(connection.execute(query).scalars())
+
+
 def with_place(table: Any) -> Any:  # noqa: ANN401  # SQLAlchemy's FromClause of a known shape
     """``table`` with its gateway and, where it is declared or known, its portal."""
     return table.join(t.gateways, t.gateways.c.id == table.c.gateway).outerjoin(

@@ -47,6 +47,7 @@ from cloud.console import login
 from cloud.console.reader import House
 from cloud.ledger import Ledger, accounts
 from cloud.ledger.scope import Role, Scope
+from cloud.series.embedded import EmbeddedStore
 from cloud.series.store import HistoryUnavailable, Latest, Point
 from cloud.settings import CloudSettings
 
@@ -231,7 +232,8 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
     ledger = await Ledger.open(configured.ledger_url, CLOCK)
     broker = MemoryBroker(CLOCK)
     key = Ed25519PrivateKey.from_private_bytes(bytes(32))
-    aggregator = Aggregator(configured, broker.bus("aggregator"), ledger, key, CLOCK, ENTROPY)
+    kept = EmbeddedStore(tmp_path / "series", CLOCK)
+    aggregator = Aggregator(configured, broker.bus("aggregator"), ledger, key, CLOCK, ENTROPY, kept)
     await aggregator.start()
     working = asyncio.create_task(aggregator.run())
     await aggregator.ready.wait()
@@ -248,5 +250,6 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
+        await kept.close()
         await ledger.close()
         await broker.close()

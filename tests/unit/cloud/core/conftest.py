@@ -41,6 +41,8 @@ from cardea.runtime.clock import SystemEntropy
 from cardea.runtime.memory_bus import MemoryBroker, MemorySession
 from cloud.aggregator import Aggregator
 from cloud.ledger import Ledger
+from cloud.series.embedded import EmbeddedStore
+from cloud.series.store import SeriesStore
 from cloud.settings import CloudSettings
 
 T0 = dt.datetime(2026, 11, 23, 8, 0, tzinfo=dt.UTC)
@@ -170,6 +172,7 @@ def settings(tmp_path: Path) -> CloudSettings:
     return CloudSettings.model_validate(
         {
             "cloud": {"data_dir": str(tmp_path / "data"), "gateway_silent_s": 35},
+            "series": {"commit_s": 0},
             "broker": {"host": "127.0.0.1", "ca_file": "ca", "cert_file": "cert", "key_file": "key"},
             "keys": {"order_key_file": "orders.pem"},
             "organisations": {
@@ -259,16 +262,22 @@ def key() -> Ed25519PrivateKey:
 
 
 @pytest.fixture
-def run(settings: CloudSettings, ledger: Ledger, clock: ManualClock, key: Ed25519PrivateKey) -> Run:
+def run(
+    settings: CloudSettings, ledger: Ledger, clock: ManualClock, key: Ed25519PrivateKey, tmp_path: Path
+) -> Run:
     """Starts an aggregator (or a variant of it) on a ledger (or another one) and ends it in order."""
 
     @contextlib.asynccontextmanager
     async def start(
-        variant: type[Aggregator] = Aggregator, on: Ledger | None = None, broker: MemoryBroker | None = None
+        variant: type[Aggregator] = Aggregator,
+        on: Ledger | None = None,
+        broker: MemoryBroker | None = None,
+        series: SeriesStore | None = None,
     ) -> AsyncGenerator[House]:
+        series = series or EmbeddedStore(tmp_path / "series", clock)
         broker = broker or MemoryBroker(clock)
         bus = broker.bus("aggregator")
-        aggregator = variant(settings, bus, on or ledger, key, clock, SystemEntropy())
+        aggregator = variant(settings, bus, on or ledger, key, clock, SystemEntropy(), series)
         await aggregator.start()
         running = asyncio.create_task(aggregator.run())
         try:
@@ -279,6 +288,7 @@ def run(settings: CloudSettings, ledger: Ledger, clock: ManualClock, key: Ed2551
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+            await series.close()
             await broker.close()
             for task in list(_LISTENING):
                 task.cancel()

@@ -14,6 +14,7 @@ from cardea.contract.records import Reading
 from cardea.contract.time import ClockQuality, WireTime
 from cardea.contract.topics import LANE_LEAF, UPWARD, Leaf, topic
 from cloud.ingest.arrivals import Delivery, Foreign, PresenceHeard, ReceiptHeard, Unreadable, read
+from cloud.ingest.columns import Telemetry
 
 RECORD, TELEMETRY = topic("g1", Leaf.LANE_RECORD), topic("g1", Leaf.LANE_TELEMETRY)
 
@@ -132,7 +133,10 @@ def _columns(**changed):
 )
 def test_telemetry_columns_are_their_readings(readings):
     payload = encode(TelemetryBatch(Lane.TELEMETRY, "e1", 4, to_columns(tuple(readings))))
-    assert read(TELEMETRY, payload) == Delivery("g1", Lane.TELEMETRY, "e1", 4, tuple(readings))
+    arrival = read(TELEMETRY, payload)
+    assert isinstance(arrival, Telemetry)
+    assert (arrival.gateway, arrival.epoch, arrival.first, arrival.last) == ("g1", "e1", 4, 3 + len(readings))
+    assert [arrival.body(row) for row in range(len(readings))] == readings
 
 
 @pytest.mark.parametrize(
@@ -149,9 +153,9 @@ def test_telemetry_columns_are_their_readings(readings):
 )
 def test_one_bad_cell_costs_one_reading(changed, good):
     arrival = read(TELEMETRY, _columns(**changed))
-    assert isinstance(arrival, Delivery)
-    assert len(arrival.bodies) == 3
-    assert [i for i, body in enumerate(arrival.bodies) if isinstance(body, Reading)] == good
+    assert isinstance(arrival, Telemetry)
+    bodies = [arrival.body(row) for row in range(3)]
+    assert [row for row, body in enumerate(bodies) if isinstance(body, Reading)] == good
 
 
 @pytest.mark.parametrize("changed", [{"s": [], "t_ms": [], "value": []}, {"s": 5}, {"series": None}])

@@ -1,12 +1,15 @@
 """Groups: exact sets from duplicates, reordering and gaps; conservation; nothing acknowledged unheld."""
 
+import datetime as dt
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cardea.contract.batches import Lane
 from cardea.contract.encoding import Undecodable, encode
 from cardea.contract.ranges import merge, of, size, subtract
-from cardea.contract.records import Reading
+from cardea.contract.records import PassageRecord, Side
+from cardea.contract.time import ClockQuality, WireTime
 from cardea.contract.topics import LANE_LEAF, Leaf, topic
 from cloud.ingest import rows as ingest_rows
 from cloud.ingest.arrivals import Delivery, read
@@ -14,6 +17,7 @@ from cloud.ingest.epochs import Epochs, Standing
 from cloud.ingest.group import Group, Known, Silence
 from cloud.ingest.rows import Overflowed, take
 
+AT = WireTime(dt.datetime(2026, 11, 23, tzinfo=dt.UTC), ClockQuality.SYNCHRONISED)
 ALIVE = Silence({"g1": 0.0}, 600.0)
 
 
@@ -21,15 +25,16 @@ def _known():
     return Known({"g1": Epochs()}, {})
 
 
-def _reading(seq):
-    return Reading("s", seq, float(seq))
+def _row(seq):
+    return PassageRecord(f"p{seq}", AT, "portal", Side.INGRESS, "gate-1")
 
 
 def _delivery(first, count, *, epoch="e1", poison=()):
     bodies = tuple(
-        Undecodable(b"?", "broken") if seq in poison else _reading(seq) for seq in range(first, first + count)
+        Undecodable(b"?", "broken") if seq in poison else encode(_row(seq))
+        for seq in range(first, first + count)
     )
-    return Delivery("g1", Lane.TELEMETRY, epoch, first, bodies)
+    return Delivery("g1", Lane.RECORD, epoch, first, bodies)
 
 
 deliveries = st.lists(
@@ -48,18 +53,18 @@ def test_duplicates_reordering_and_gaps_give_the_exact_set(batches, random, repe
         for batch in sent[:count]:
             group.add(batch)
         del sent[:count]
-        stored += [(row.epoch, row.seq, row.body) for row in group.rows]
+        stored += [(row.epoch, row.seq, row.body.id) for row in group.rows]
         quarantined += [poison.seq for poison in group.poison]
         c = group.counts
         assert c.received == c.stored + c.poison + c.duplicates + c.refused
         known.advance(group)
-        held = known.stored.get(("g1", Lane.TELEMETRY, "e1"), ())
+        held = known.stored.get(("g1", Lane.RECORD, "e1"), ())
         for _, ack in group.acks():
             assert subtract(ack.ranges, held) == ()
     wanted = {seq for batch in batches for seq in range(batch.first, batch.last + 1)}
-    assert sorted(stored) == sorted(("e1", seq, _reading(seq)) for seq in wanted - {5, 17, 40})
+    assert sorted(stored) == sorted(("e1", seq, f"p{seq}") for seq in wanted - {5, 17, 40})
     assert sorted(quarantined) == sorted(wanted & {5, 17, 40})
-    assert known.stored.get(("g1", Lane.TELEMETRY, "e1"), ()) == of(wanted)
+    assert known.stored.get(("g1", Lane.RECORD, "e1"), ()) == of(wanted)
 
 
 def test_known_state_moves_only_when_the_group_was_committed():
@@ -69,7 +74,7 @@ def test_known_state_moves_only_when_the_group_was_committed():
     assert known == _known()
     known.advance(group)
     assert known.epochs["g1"].active is not None
-    assert known.stored == {("g1", Lane.TELEMETRY, "e1"): ((1, 3),)}
+    assert known.stored == {("g1", Lane.RECORD, "e1"): ((1, 3),)}
 
 
 def test_acknowledgements_cover_duplicates_and_are_one_for_each_lane_and_epoch():
@@ -77,7 +82,7 @@ def test_acknowledgements_cover_duplicates_and_are_one_for_each_lane_and_epoch()
     for first in (1, 3, 9):
         group.add(_delivery(first, 2))
     ((gateway, ack),) = group.acks()
-    assert (gateway, ack.lane, ack.ranges) == ("g1", Lane.TELEMETRY, ((1, 4), (9, 10)))
+    assert (gateway, ack.lane, ack.ranges) == ("g1", Lane.RECORD, ((1, 4), (9, 10)))
     again = Group(Known({"g1": group.epochs["g1"]}, dict(group.stored)), ALIVE)
     again.add(_delivery(1, 2))
     assert again.changes_nothing
@@ -164,7 +169,7 @@ def test_a_lane_full_of_gaps_waits_until_they_close(monkeypatch):
     group = Group(_known(), ALIVE)
     for first in (1, 3, 5, 7):
         group.add(_delivery(first, 1))
-    assert group.overflowed == {("g1", Lane.TELEMETRY)}
+    assert group.overflowed == {("g1", Lane.RECORD)}
     assert group.acks()[0][1].ranges == of((1, 3, 5))
     assert group.counts.refused == 1
     group.add(_delivery(2, 1))
@@ -181,9 +186,3 @@ def test_taking_stores_what_was_missing_and_nothing_else(spans, first, count):
     assert of(row.seq for row in taken.rows) == missing
     assert taken.duplicates == count - size(missing)
     assert taken.stored == merge(held, ((first, first + count - 1),))
-
-
-def test_a_reading_beyond_the_calendar_is_poison():
-    taken = take(Delivery("g1", Lane.TELEMETRY, "e1", 1, (Reading("s", 2**53 - 1, 1.0),)), 1, ())
-    assert not isinstance(taken, Overflowed)
-    assert (taken.rows, len(taken.poison)) == ((), 1)

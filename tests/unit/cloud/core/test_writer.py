@@ -106,12 +106,9 @@ async def test_every_kind_of_record_has_its_place(commit, ledger, make):
 
 
 async def test_a_gap_explains_what_is_missing(commit, ledger, make):
-    from cardea.contract.records import Reading
-
-    readings = [Reading("a", n, 1.0) for n in range(1, 4)]
-    await commit((Lane.TELEMETRY, 1, *readings), (Lane.TELEMETRY, 20, *readings))
     await commit((Lane.RECORD, 1, GapRecord("g", make.at(), "telemetry", "e1", 4, 15, "store_full")))
-    lanes = {lane.lane: lane for lane in await ledger.read(reads.lanes, MANAGER, "g1")}
+    telemetry = {"e1": ((1, 3), (20, 22))}  # the series store's own
+    lanes = {lane.lane: lane for lane in await ledger.read(reads.lanes, MANAGER, "g1", telemetry)}
     assert lanes["telemetry"].stored == ((1, 3), (20, 22))
     assert lanes["telemetry"].evicted == ((4, 15),)
     assert lanes["telemetry"].missing == ((16, 19),)
