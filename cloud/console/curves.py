@@ -5,6 +5,7 @@ Where nothing was measured for a while the line breaks: nobody must read a value
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cloud.series.store import Point
@@ -27,14 +28,28 @@ def broken(points: Sequence[Point], stretch_s: float) -> list[Point | None]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a curve shows: from when to when, in stretches of which length."""
+
+    since: dt.datetime
+    until: dt.datetime
+    points_max: int
+
+    @property
+    def stretch_s(self) -> float:
+        """The length of one stretch."""
+        return (self.until - self.since).total_seconds() / self.points_max
+
+
 def chart(
-    points: Sequence[Point], since: dt.datetime, until: dt.datetime, stretch_s: float, zone: dt.tzinfo
+    points: Sequence[Point], window: Window, zone: dt.tzinfo, threshold: float | None = None
 ) -> dict[str, Any]:
     """A line of means in a band from the lowest to the highest, on the house's clock.
 
     ECharts knows the browser's time zone and UTC, so that moments go in as if ``zone`` were UTC.
     """
-    pieces = broken(points, stretch_s)
+    pieces = broken(points, window.stretch_s)
     low = [_at(pieces, n, zone, "low") for n in range(len(pieces))]
     mean = [_at(pieces, n, zone, "mean") for n in range(len(pieces))]
     band = [
@@ -47,8 +62,8 @@ def chart(
         "useUTC": True,
         "animation": False,
         "grid": {"left": 56, "right": 16, "top": 12, "bottom": 26},
-        "xAxis": {"type": "time", "min": _ms(since, zone), "max": _ms(until, zone)},
-        "yAxis": {"type": "value", "scale": True, "splitNumber": 4},
+        "xAxis": {"type": "time", "min": _ms(window.since, zone), "max": _ms(window.until, zone)},
+        "yAxis": {"type": "value", "scale": True, "splitNumber": 4, **_reaching(points, threshold)},
         "tooltip": {"trigger": "axis", "order": "seriesDesc"},
         "series": [
             {**hidden, "name": "min", "data": low, "stackStrategy": "all", "tooltip": {"show": False}},
@@ -60,9 +75,34 @@ def chart(
                 "areaStyle": {"color": _BAND},
                 "tooltip": {"show": False},
             },
-            {**common, "name": "mean", "data": mean, "lineStyle": {"width": 2}, "color": _LINE},
+            {
+                **common,
+                "name": "mean",
+                "data": mean,
+                "lineStyle": {"width": 2},
+                "color": _LINE,
+                "markLine": _mark_line(threshold),
+            },
         ],
     }
+
+
+def _mark_line(threshold: float | None) -> dict[str, Any]:
+    if threshold is None:
+        return {"data": []}
+    style = {"color": _WARN, "type": "dashed", "width": 1.5}
+    label = {"formatter": f"{threshold:g}", "position": "insideEndTop", "color": _WARN}
+    data = [{"yAxis": threshold}]
+    return {"silent": True, "symbol": "none", "lineStyle": style, "label": label, "data": data}
+
+
+def _reaching(points: Sequence[Point], threshold: float | None) -> dict[str, float]:
+    """ECharts leaves a line out that lies beyond the values."""
+    if threshold is None or not points:
+        return {}
+    if threshold > max(point.high for point in points):
+        return {"max": round(threshold + 0.5)}
+    return {"min": round(threshold - 0.5)} if threshold < min(point.low for point in points) else {}
 
 
 _FEW = 40
@@ -82,9 +122,7 @@ def _ms(at: dt.datetime, zone: dt.tzinfo) -> float:
     return at.astimezone(zone).replace(tzinfo=dt.UTC).timestamp() * 1000.0
 
 
-def sparkline(
-    points: Sequence[Point], since: dt.datetime, until: dt.datetime, stretch_s: float, threshold: float | None
-) -> str:
+def sparkline(points: Sequence[Point], window: Window, threshold: float | None) -> str:
     """A curve as SVG, with a dashed line where the threshold lies; an empty picture without points."""
     values = [value for point in points for value in (point.low, point.high)]
     if not values:
@@ -93,14 +131,14 @@ def sparkline(
     low, high = min(values), max(values)
     room = (high - low) * 0.08 or 0.5
     low, high = low - room, high + room
-    span_s = (until - since).total_seconds()
+    span_s = (window.until - window.since).total_seconds()
 
     def place(at: dt.datetime, value: float) -> str:
-        x = (at - since).total_seconds() / span_s * WIDTH
+        x = (at - window.since).total_seconds() / span_s * WIDTH
         return f"{x:.1f},{(high - value) / (high - low) * HEIGHT:.1f}"
 
     pieces: list[str] = []
-    for run in _runs(broken(points, stretch_s)):
+    for run in _runs(broken(points, window.stretch_s)):
         edge = [place(p.at, p.high) for p in run] + [place(p.at, p.low) for p in reversed(run)]
         line = [place(p.at, p.mean) for p in run]
         pieces.append(f'<polygon points="{" ".join(edge)}" fill="{_BAND}"/>')

@@ -8,7 +8,7 @@ from nicegui import ui
 
 from cardea.runtime.i18n import msg
 from cardea.runtime.phrases import phrase
-from cloud.console.curves import chart
+from cloud.console.curves import Window, chart
 from cloud.console.live import Live
 from cloud.console.metrics import title_of, value_text
 from cloud.console.reader import Reader
@@ -17,7 +17,7 @@ from cloud.console.table import make_table, show_rows
 from cloud.ledger import reads
 from cloud.ledger.views import AlertQuery, AlertRow, AlertView, DeviceRow, GatewayRow
 from cloud.series.store import HistoryUnavailable, Latest
-from cloud.thermometers import LIVE_S, parts_of
+from cloud.thermometers import ELEVATED, LIVE_S, SURFACE, parts_of
 
 SERIES_MAX = 24
 POINTS_MAX = 300
@@ -86,7 +86,7 @@ class DevicePage:
         )
         latest = () if gateway is None else self._reader.house.series.latest([self._gateway], self._device)
         self._show_head(gateway, device)
-        await self._show_series(latest[:SERIES_MAX])
+        await self._show_series(latest)
         self._show_alerts(alerts.items)
         zone = self._reader.house.zone
         show_rows(
@@ -147,12 +147,18 @@ class DevicePage:
                         ui.label(value)
 
     async def _show_series(self, latest: tuple[Latest, ...]) -> None:
-        self._nothing.set_visibility(not latest)
-        if [one.series for one in latest] != list(self._series):
+        """A threshold is a line in the curve that it belongs to, and no curve of its own."""
+        elevated = next((one.value for one in latest if parts_of(one.series)[1] == ELEVATED), None)
+        drawn = sorted((one for one in latest if parts_of(one.series)[1] != ELEVATED), key=_people_first)
+        drawn = drawn[:SERIES_MAX]
+        self._nothing.set_visibility(not drawn)
+        if [one.series for one in drawn] != list(self._series):
             self._curves.clear()
             with self._curves:
-                self._series = {one.series: _Series(self._reader, one) for one in latest}
-        await asyncio.gather(*(self._series[one.series].show(one, self._hours) for one in latest))
+                self._series = {one.series: _Series(self._reader, one) for one in drawn}
+        for one in drawn:
+            threshold = elevated if parts_of(one.series)[1] == SURFACE else None
+            await self._series[one.series].show(one, self._hours, threshold)
 
     def _show_alerts(self, alerts: tuple[AlertRow, ...]) -> None:
         say = self._say
@@ -176,6 +182,10 @@ class DevicePage:
                     )
 
 
+def _people_first(one: Latest) -> tuple[bool, str]:
+    return parts_of(one.series)[1] != SURFACE, one.series
+
+
 class _Series:
     """One series: the newest value, and a curve that is drawn once a minute."""
 
@@ -192,16 +202,16 @@ class _Series:
             self._chart = ui.echart({}).classes("cardea-chart")
         self._trouble.set_visibility(False)
 
-    async def show(self, one: Latest, hours: int) -> None:
+    async def show(self, one: Latest, hours: int, threshold: float | None) -> None:
         say, now = self._reader.say, self._reader.now()
         self._value.set_text(value_text(say, self._metric, one.value))
         old = abs((now - one.at).total_seconds()) > LIVE_S
         self._value.classes(add="text-grey-6" if old else "", remove="" if old else "text-grey-6")
         ago = self._reader.ago(one.at)
         self._age.set_text(say.text("Stale: {ago}", ago=ago) if old else ago)
-        await self._draw(one, hours, now)
+        await self._draw(one, hours, now, threshold)
 
-    async def _draw(self, one: Latest, hours: int, until: dt.datetime) -> None:
+    async def _draw(self, one: Latest, hours: int, until: dt.datetime, threshold: float | None) -> None:
         house, now_s = self._reader.house, self._reader.house.clock.monotonic_s()
         if self.drawn_s is not None and now_s - self.drawn_s < CHART_EVERY_S:
             return
@@ -214,7 +224,7 @@ class _Series:
             self._trouble.set_visibility(True)
             return
         self._trouble.set_visibility(False)
-        options = chart(points, since, until, hours * 3600.0 / POINTS_MAX, house.zone)
+        options = chart(points, Window(since, until, POINTS_MAX), house.zone, threshold)
         shown = cast("dict[str, Any]", self._chart.options)  # pyright: ignore[reportUnknownMemberType]  # its stub leaves the types open
         shown.clear()
         shown.update(options)

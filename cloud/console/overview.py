@@ -103,7 +103,7 @@ class Overview:
             read(reads.gateways, site),
         )
         latest = self._reader.house.series.latest([row.id for row in gateways])
-        await self._thermal.show(thermometers(latest), devices)
+        await self._thermal.show(thermometers(latest), devices, gateways)
         self._show_zones(sorted(zones, key=worst_first))
         for outcome in Outcome:
             total = sum(row.count for row in counts if row.outcome is outcome)

@@ -17,6 +17,7 @@ body { background: #f3f5f8; }
 .cardea-quiet { color: #5d6b7a; }
 .cardea-feed td { font-variant-numeric: tabular-nums; }
 .q-table__card { box-shadow: none; }
+.q-chip .q-chip__icon { color: inherit; }
 .q-btn-group .q-btn { padding-inline: .9rem; }
 .nicegui-content { padding: 1rem; }
 .cardea-zone { width: 26rem; flex: 1 1 24rem; max-width: 40rem; }

@@ -10,9 +10,9 @@ from nicegui import ui
 
 from cardea.contract.records import DeviceState
 from cardea.runtime.phrases import phrase
-from cloud.console.curves import sparkline
+from cloud.console.curves import Window, sparkline
 from cloud.console.reader import Reader, device_address
-from cloud.ledger.views import DeviceRow
+from cloud.ledger.views import DeviceRow, GatewayRow
 from cloud.series.store import HistoryUnavailable
 from cloud.thermometers import Thermometer
 
@@ -30,14 +30,19 @@ class ThermalTiles:
         self._tiles: dict[tuple[str, str], _Tile] = {}
         self._row = ui.row().classes("w-full gap-4 items-stretch")
 
-    async def show(self, found: tuple[Thermometer, ...], devices: tuple[DeviceRow, ...]) -> None:
-        """Bring every tile up to date."""
+    async def show(
+        self, found: tuple[Thermometer, ...], devices: tuple[DeviceRow, ...], gateways: tuple[GatewayRow, ...]
+    ) -> None:
+        """Bring every tile up to date. Of several gateways each tile says whose it is."""
+        names = {row.id: row.name for row in gateways} if len(gateways) > 1 else {}
         shown = {(one.gateway, one.device): one for one in found[:TILES_MAX]}
         known = {(row.gateway, row.device): row for row in devices}
         if shown.keys() != self._tiles.keys():
             self._row.clear()
             with self._row:
-                self._tiles = {key: _Tile(self._reader, one) for key, one in shown.items()}
+                self._tiles = {
+                    key: _Tile(self._reader, one, names.get(one.gateway, "")) for key, one in shown.items()
+                }
                 if len(found) > TILES_MAX:
                     ui.link(self._reader.say.text("All devices"), "/devices").classes("self-center")
         self._row.set_visibility(bool(shown))
@@ -48,16 +53,18 @@ class ThermalTiles:
 class _Tile:
     """One thermometer."""
 
-    def __init__(self, reader: Reader, one: Thermometer) -> None:
+    def __init__(self, reader: Reader, one: Thermometer, gateway_name: str) -> None:
         self._reader = reader
         self._drawn_s: float | None = None
         with ui.card().classes("cardea-thermometer gap-1 q-py-sm").mark("thermometer"):
             with ui.row().classes("w-full items-center no-wrap gap-2"):
                 ui.icon("thermostat", size="sm").classes("cardea-quiet")
-                ui.link(one.device, device_address(one.gateway, one.device)).classes(
-                    "text-body2 text-weight-medium ellipsis"
-                )
-                ui.space()
+                with ui.column().classes("gap-0").style("flex: 1 1 0; min-width: 0; line-height: 1.25"):
+                    ui.link(one.device, device_address(one.gateway, one.device)).classes(
+                        "text-body2 text-weight-medium ellipsis"
+                    )
+                    if gateway_name:
+                        ui.label(gateway_name).classes("cardea-quiet text-caption ellipsis w-full")
                 self._badge = ui.badge().props("outline")
             with ui.row().classes("w-full items-baseline no-wrap gap-2"):
                 self._figure = ui.label().classes("cardea-figure").mark("temperature")
@@ -106,8 +113,8 @@ class _Tile:
             self._about.set_text(say.text("The trend is not available now"))
             self._about.tooltip(str(error))
             return
-        stretch_s = SPARK_H * 3600.0 / SPARK_POINTS
-        self._spark.set_content(sparkline(points, since, until, stretch_s, one.elevated_c))
+        window = Window(since, until, SPARK_POINTS)
+        self._spark.set_content(sparkline(points, window, one.elevated_c))
         if one.elevated_c is None:
             self._about.set_text(say.text("Last 24 hours"))
         else:

@@ -66,17 +66,20 @@ def _worst(say: Translator, site: WallSite) -> tuple[Look, str, str]:
 def _zones(say: Translator, site: WallSite) -> str:
     if not site.zones:
         return ""
-    shown = sorted(site.zones, key=lambda zone: (_calm(zone), zone.title))[:ZONES_MAX]
+    shown = sorted(site.zones, key=_calmness)[:ZONES_MAX]
     link = _link("/zones", site.site)
     pieces = [_zone(say, zone, link) for zone in shown]
     hidden = len(site.zones) - len(shown)
     if hidden:
-        pieces.append(f'<a href="{link}">{escape(say.text("+{n} zones", n=say.number(hidden)))}</a>')
+        more = say.plural("and one more zone", "and {n} more zones", hidden)
+        pieces.append(f'<a href="{link}">{escape(more)}</a>')
     return f'<div class="zones">{"".join(pieces)}</div>'
 
 
-def _calm(zone: WallZone) -> bool:
-    return zone.state in _QUIET and not zone.gateway_silent
+def _calmness(zone: WallZone) -> tuple[bool, bool, str, str]:
+    """Locked out first, then what is under way or unknown, then the rest."""
+    calm = zone.state in _QUIET and not zone.gateway_silent
+    return zone.state is not ZoneState.LOCKOUT, calm, zone.title, zone.zone
 
 
 def _zone(say: Translator, zone: WallZone, link: str) -> str:
