@@ -1,0 +1,707 @@
+"""The gateway's look at pictures: by itself, in a gateway in virtual time, and with a real camera link."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cardea.contract.batches import Lane
+from cardea.contract.encoding import ALERT, RECORD
+from cardea.contract.reasons import Reason
+from cardea.contract.records import (
+    AlertCleared,
+    AlertKind,
+    AlertRaised,
+    CredentialKind,
+    DecisionRecord,
+    Outcome,
+    Reading,
+)
+from cardea.runtime.clock import SystemClock, SystemEntropy
+from cardea.runtime.config import ConfigInvalid
+from cardea.runtime.disk import SystemDisk
+from cardea.runtime.memory_bus import MemoryBroker
+from drivers import catalog
+from drivers.api import (
+    Accepted,
+    Command,
+    CredentialPresented,
+    DeviceContext,
+    DeviceSettings,
+    Driver,
+    Emit,
+    Executed,
+    FaceBox,
+    FaceSeen,
+    OpenDoor,
+    PictureCaptured,
+    Receipt,
+    TemperatureMeasured,
+)
+from drivers.links.capture import CaptureFile
+from drivers.links.opening import open_link
+from drivers.links.video_source import silence
+from edge.alerts import Alarm
+from edge.gateway import Gateway
+from edge.hosting import Host
+from edge.loading import load
+from edge.machine import missing, real_host
+from edge.outbox import Outbox
+from edge.sight import RETRY_S, Detector, Sight, several
+from edge.vault import Person, Vault
+from models.registry import ModelTampered, ModelUnavailable
+
+silence()
+BLANK = np.zeros((4, 4, 3), np.uint8)
+
+
+def face(width: float, x: float = 0.0) -> FaceBox:
+    return FaceBox(x=x, y=0, width=width, height=width, landmarks=(), score=0.9)
+
+
+def crowd(*widths: float) -> tuple[FaceBox, ...]:
+    return tuple(face(width) for width in widths)
+
+
+# --- who counts as company -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("widths", "company"),
+    [
+        ((), False),
+        ((200,), False),
+        ((200, 140), True),
+        ((140, 200), True),
+        ((200, 139), False),
+        ((200, 139, 20), False),
+        ((80, 60), True),
+        ((80, 59.9), False),
+        ((59, 59), False),
+        ((20, 100, 90, 10), True),
+    ],
+)
+def test_company_is_a_second_face_nearly_as_wide(widths: tuple[float, ...], *, company: bool) -> None:
+    assert several(crowd(*widths)) is company
+
+
+@given(st.lists(st.floats(1, 2000), max_size=8), st.floats(1, 59))
+def test_small_faces_behind_change_nothing(widths: list[float], small: float) -> None:
+    assert several(crowd(*widths, small)) is several(crowd(*widths))
+
+
+# --- sight by itself -------------------------------------------------------------------------------
+
+
+class Bench:
+    """Sight with a detector that finds as many faces as the picture's first value says."""
+
+    def __init__(self, sim: ModuleType, cameras: set[str] | None = None) -> None:
+        self.clock = sim.SimClock()
+        self.problems: list[Exception | None] = []
+        self.faults: list[Exception] = []
+        self.opened = 0
+        self.alarms: list[tuple[str, Alarm]] = []
+        self.numbers: list[tuple[str, float]] = []
+        self.seen: list[tuple[str, FaceSeen]] = []
+        self.looked: list[int] = []
+        wanted = {"a", "b"} if cameras is None else cameras
+        self.sight = Sight(wanted, self._open, self.clock, self, self._report, self._take)
+
+    def _open(self) -> Detector:
+        self.opened += 1
+        problem = self.problems.pop(0) if self.problems else None
+        if problem is not None:
+            raise problem
+        return self
+
+    def detect(self, picture: Any) -> tuple[FaceBox, ...]:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.looked.append(int(picture[0, 0, 0]))
+        return crowd(*[100] * int(picture[0, 0, 0]))
+
+    def raise_(self, alarm: Alarm) -> None:
+        self.alarms.append(("raised", alarm))
+
+    def clear(self, alarm: Alarm, evidence: str) -> None:
+        assert evidence
+        self.alarms.append(("cleared", alarm))
+
+    def _report(self, series: str, value: float) -> None:
+        self.numbers.append((series, value))
+
+    async def _take(self, device: str, event: FaceSeen) -> None:
+        self.seen.append((device, event))
+
+    def show(self, device: str, faces: int, **fields: Any) -> None:
+        picture = np.full((2, 2, 3), faces, np.uint8)
+        self.sight.take(device, PictureCaptured(at=self.clock.now(), picture=picture, **fields))
+
+
+def play(sim: ModuleType, scene: Callable[[Bench], Any], **fields: Any) -> Bench:
+    async def main() -> Bench:
+        bench = Bench(sim, **fields)
+        running = asyncio.create_task(bench.sight.run())
+        await asyncio.sleep(0.1)
+        await scene(bench)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert running.cancelled() or not bench.sight._cameras
+        return bench
+
+    return sim.simulate(main)
+
+
+def test_faces_are_counted_and_told(sim: ModuleType) -> None:
+    async def scene(b: Bench) -> None:
+        b.show("a", 2)
+        at = b.clock.now()
+        await asyncio.sleep(0.1)
+        assert [(device, len(event.faces)) for device, event in b.seen] == [("a", 2)]
+        assert b.seen[0][1].at == at, "of the picture, not of the look at it"
+
+    b = play(sim, scene)
+    assert b.numbers == [("a/faces", 2.0)]
+    assert b.sight.picture() == {"faces": True, "reason": None, "looked_at": 1, "dropped": 0}
+
+
+def test_the_newest_picture_of_each_camera_in_turn(sim: ModuleType) -> None:
+    async def scene(b: Bench) -> None:
+        b.show("a", 1)
+        b.show("b", 2)
+        b.show("a", 3)
+        b.show("a", 4)
+        await asyncio.sleep(0.1)
+
+    b = play(sim, scene)
+    assert b.looked == [4, 2], "a first, because it came first; of a only the newest"
+    assert b.sight.picture()["dropped"] == 2
+
+
+def test_pictures_of_other_cameras_and_of_the_past_are_not_looked_at(sim: ModuleType) -> None:
+    async def scene(b: Bench) -> None:
+        b.show("c", 1)
+        b.show("a", 1, offline=True)
+        await asyncio.sleep(1)
+
+    assert play(sim, scene).looked == []
+
+
+def test_without_a_camera_nothing_is_opened(sim: ModuleType) -> None:
+    async def scene(b: Bench) -> None:
+        await asyncio.sleep(1000)
+
+    assert play(sim, scene, cameras=set()).opened == 0
+
+
+def test_without_a_model_it_is_said_once_and_tried_again(sim: ModuleType) -> None:
+    missing_model = ModelUnavailable("model m is not here; run: cardea models pull m")
+
+    def bench(*args: Any, **kwargs: Any) -> Bench:
+        made = Bench(*args, **kwargs)
+        made.problems = [missing_model, missing_model, ModelTampered("x: is not the model m"), None]
+        return made
+
+    async def main() -> Bench:
+        b = bench(sim)
+        with structlog.testing.capture_logs() as logs:
+            running = asyncio.create_task(b.sight.run())
+            await asyncio.sleep(1.5 * RETRY_S)
+            b.show("a", 1)
+            await asyncio.sleep(1)
+            assert b.looked == []
+            assert b.sight.picture()["dropped"] == 1
+            assert b.sight.picture()["reason"] == str(missing_model)
+            await asyncio.sleep(2 * RETRY_S)
+            b.show("a", 1)
+            await asyncio.sleep(1)
+            running.cancel()
+        said = [(line["event"], line.get("reason")) for line in logs]
+        assert said == [
+            ("check_unavailable", str(missing_model)),
+            ("check_unavailable", "x: is not the model m"),
+            ("check_available", None),
+        ]
+        return b
+
+    b = sim.simulate(main)
+    assert b.looked == [1]
+    assert b.opened == 4
+    assert {alarm.alert for _, alarm in b.alarms} == {AlertKind.CHECK_UNAVAILABLE}
+    assert [(what, alarm.device) for what, alarm in b.alarms[-2:]] == [("cleared", "a"), ("cleared", "b")]
+    assert b.alarms[0][1].detail == {"check": "faces", "reason": str(missing_model)}
+
+
+def test_a_look_that_fails_makes_the_check_unavailable_and_nothing_else(sim: ModuleType) -> None:
+    async def scene(b: Bench) -> None:
+        b.faults = [ValueError()]
+        b.show("a", 1)
+        b.show("b", 1)
+        await asyncio.sleep(1)
+        assert b.sight.picture()["reason"] == "ValueError"
+        assert ("raised", "a") in [(what, alarm.device) for what, alarm in b.alarms]
+        await asyncio.sleep(RETRY_S)
+        b.show("b", 2)
+        await asyncio.sleep(1)
+
+    b = play(sim, scene)
+    assert b.looked == [2], "what waited then is forgotten"
+    assert b.alarms[-1][0] == "cleared"
+
+
+# --- in a gateway ----------------------------------------------------------------------------------
+
+CONFIG = """
+[gateway]
+id = "tower-1"
+site = "demo"
+linkage_domain = "demo"
+[broker]
+host = "127.0.0.1"
+ca_file = "ca"
+cert_file = "crt"
+key_file = "key"
+[devices.reader]
+driver = "test.reader"
+[devices.camera]
+driver = "test.camera"
+[portals.lobby]
+name = "Lobby"
+lock = "fail_safe"
+mechanical_free_egress = true
+hardwired_fire_release = true
+ingress = { readers = ["reader"], thermometers = ["reader"], cameras = ["camera"], actuator = { device = "reader" } }
+[policy]
+default = { degrade = "closed", require_screening = true }
+"""  # noqa: E501  # an inline table of TOML is one line
+
+
+class Plain(DeviceSettings):
+    pass
+
+
+class Scripted:
+    """A device that a test speaks through."""
+
+    def __init__(self, context: DeviceContext) -> None:
+        self.clock = context.clock
+        self.emit: Emit | None = None
+        self.commands: list[Command] = []
+
+    async def run(self, emit: Emit) -> None:
+        self.emit = emit
+        await asyncio.get_running_loop().create_future()
+
+    async def submit(self, command: Command) -> Receipt:
+        self.commands.append(command)
+        return Executed()
+
+    async def say(self, event_type: type, /, **fields: Any) -> Any:
+        assert self.emit is not None
+        return await self.emit(event_type(at=self.clock.now(), **fields))
+
+
+class Keys:
+    place = "memory"
+
+    def __init__(self) -> None:
+        self._key: bytes | None = None
+
+    def load(self) -> bytes | None:
+        return self._key
+
+    def store(self, key: bytes) -> None:
+        self._key = key
+
+
+class Counting:
+    """Finds what a test tells it to."""
+
+    def __init__(self) -> None:
+        self.faces: tuple[FaceBox, ...] = ()
+        self.pictures: list[bytes] = []
+
+    def detect(self, picture: Any) -> tuple[FaceBox, ...]:
+        self.pictures.append(picture.tobytes())
+        return self.faces
+
+
+class Tower:
+    def __init__(self, clock: Any, entropy: Any, path: Path) -> None:
+        self.clock, self.entropy, self.path = clock, entropy, path
+        self.keys = Keys()
+        self.devices: dict[str, Scripted] = {}
+        self.detector = Counting()
+        self.problem: Exception | None = None
+
+    def find(self, name: str) -> Driver[Any]:
+        if not name.startswith("test."):
+            return catalog.find(name)
+        events = {
+            "test.reader": (CredentialPresented, TemperatureMeasured),
+            "test.camera": (PictureCaptured,),
+        }[name]
+
+        def opened(_: Plain, context: DeviceContext) -> Scripted:
+            self.devices[context.device] = Scripted(context)
+            return self.devices[context.device]
+
+        return Driver(Plain, opened, {}, None, events, (OpenDoor,))
+
+    def open_detector(self) -> Detector:
+        if self.problem is not None:
+            raise self.problem
+        return self.detector
+
+    def host(self, **fields: Any) -> Host:
+        return Host(
+            clock=self.clock,
+            entropy=self.entropy,
+            disk=SystemDisk(self.path / "data"),
+            bus=MemoryBroker(self.clock).bus("tower-1"),
+            open_link=open_link,
+            secrets=str,
+            vault_keys=self.keys,
+            capture=lambda device, driver: CaptureFile(
+                self.path / "data" / "captures" / device, driver, device
+            ),
+            order_keys={},
+            pass_keys={},
+            **fields,
+        )
+
+    async def serve(self, scene: Callable[[Gateway], Any], text: str = CONFIG) -> None:
+        (self.path / "gateway.toml").write_text(text)
+        await self._people()
+        host = self.host(open_detector=self.open_detector, status_file=self.path / "data" / "status.json")
+        gateway = Gateway(load(self.path / "gateway.toml", self.find), host)
+        task = asyncio.create_task(gateway.run())
+        try:
+            await gateway.started.wait()
+            await scene(gateway)
+        finally:
+            task.cancel()
+            ended = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(ended[0], asyncio.CancelledError), ended
+
+    async def _people(self) -> None:
+        from zoneinfo import ZoneInfo
+
+        disk = SystemDisk(self.path / "data")
+        vault = await Vault.open(
+            disk, self.keys, self.clock, self.entropy, domain="demo", zone=ZoneInfo("UTC")
+        )
+        await vault.put_people([Person(person="p-1", name="Ada", card="1001", employee_no="e1")])
+        await vault.close()
+
+    async def rows(self, lane: Lane) -> list[Any]:
+        """What the gateway left in its outbox."""
+        outbox = await Outbox.open(SystemDisk(self.path / "data"), self.clock, self.entropy)
+        bodies = [bytes(body) for _, body in await outbox.take(lane, limit=1000)]
+        await outbox.close()
+        if lane is Lane.TELEMETRY:
+            return [msgspec.json.decode(body, type=Reading) for body in bodies]
+        return [(RECORD if lane is Lane.RECORD else ALERT).decode(body) for body in bodies]
+
+    async def show(self, *widths: float) -> None:
+        self.detector.faces = crowd(*widths)
+        assert await self.devices["camera"].say(PictureCaptured, picture=BLANK) == Accepted()
+        await asyncio.sleep(0.2)
+
+    async def present(self, kind: CredentialKind = CredentialKind.CARD, value: str = "1001") -> Any:
+        return await self.devices["reader"].say(CredentialPresented, kind=kind, value=value)
+
+
+@pytest.fixture
+def run(sim: ModuleType, tmp_path: Path) -> Callable[..., tuple[Tower, list[Any], list[Any], list[Any]]]:
+    """Play a scene in a gateway; the tower and its decisions, alerts and numbers."""
+
+    def play_(scene: Callable[[Tower, Gateway], Any], problem: Exception | None = None) -> Any:
+        async def main() -> Any:
+            tower = Tower(sim.SimClock(), sim.SimEntropy(5), tmp_path)
+            tower.problem = problem
+
+            async def with_tower(gateway: Gateway) -> None:
+                await asyncio.sleep(1)
+                await scene(tower, gateway)
+                await asyncio.sleep(5)
+
+            await tower.serve(with_tower)
+            decisions = [row for row in await tower.rows(Lane.RECORD) if isinstance(row, DecisionRecord)]
+            return tower, decisions, await tower.rows(Lane.ALERT), await tower.rows(Lane.TELEMETRY)
+
+        return sim.simulate(main)
+
+    return play_
+
+
+def test_one_face_with_a_card_and_a_temperature_comes_in(run: Any) -> None:
+    async def scene(t: Tower, _: Gateway) -> None:
+        await t.show(150, 40)
+        waiting = asyncio.create_task(t.present())
+        await asyncio.sleep(0.5)
+        await t.show(150, 40)
+        await t.devices["reader"].say(TemperatureMeasured, value_c=36.4)
+        await waiting
+
+    tower, (decision,), _, numbers = run(scene)
+    assert decision.outcome is Outcome.GRANT
+    assert tower.devices["reader"].commands
+    assert [reading.value for reading in numbers if reading.series == "camera/faces"] == [2.0]
+
+
+def test_a_second_person_while_an_approach_is_open_is_referred(run: Any) -> None:
+    async def scene(t: Tower, _: Gateway) -> None:
+        waiting = asyncio.create_task(t.present())
+        await asyncio.sleep(0.5)
+        assert not waiting.done(), "waits for the temperature"
+        await t.show(150, 120)
+        assert waiting.done(), "decided at once, with what there was"
+
+    tower, (decision,), _, _ = run(scene)
+    assert decision.outcome is Outcome.REFER
+    assert Reason.SECOND_PERSON in decision.reasons
+    assert tower.devices["reader"].commands == []
+
+
+def test_company_before_the_approach_or_without_one_is_none(run: Any) -> None:
+    async def scene(t: Tower, gateway: Gateway) -> None:
+        await t.show(150, 150)
+        before = t.clock.now()
+        await asyncio.sleep(1)
+        waiting = asyncio.create_task(t.present())
+        await asyncio.sleep(0.5)
+        portal = gateway._portals["lobby"]
+        await portal.take("camera", FaceSeen(at=before, faces=crowd(150, 150)))
+        await portal.take("camera", FaceSeen(at=t.clock.now(), faces=crowd(150, 150), offline=True))
+        await portal.take("reader", FaceSeen(at=t.clock.now(), faces=crowd(150, 150)))
+        await asyncio.sleep(0.5)
+        assert not waiting.done()
+        await t.devices["reader"].say(TemperatureMeasured, value_c=36.4)
+        await waiting
+
+    _, (decision,), _, _ = run(scene)
+    assert decision.outcome is Outcome.GRANT
+
+
+def test_L13_a_face_that_only_a_camera_saw_opens_nothing(run: Any) -> None:  # noqa: N802
+    async def scene(t: Tower, _: Gateway) -> None:
+        await t.show(200)
+        await t.devices["reader"].say(TemperatureMeasured, value_c=36.4)
+        await asyncio.sleep(10)
+        waiting = asyncio.create_task(t.present(CredentialKind.FACE, "e1"))
+        await t.show(200)
+        await t.devices["reader"].say(TemperatureMeasured, value_c=36.4)
+        await waiting
+
+    tower, decisions, _, _ = run(scene)
+    assert decisions
+    assert all(decision.outcome is not Outcome.GRANT for decision in decisions)
+    assert tower.devices["reader"].commands == []
+
+
+def test_without_a_model_doors_work_and_it_is_said_once(run: Any) -> None:
+    async def scene(t: Tower, gateway: Gateway) -> None:
+        for _ in range(30):
+            await t.show(150, 150)
+            await asyncio.sleep(10)
+        assert gateway.picture()["sight"]["faces"] is False
+        await t.devices["reader"].say(TemperatureMeasured, value_c=36.4)
+        await t.present()
+
+    why = ModelUnavailable("model m is not here; run: cardea models pull m")
+    tower, decisions, alerts, numbers = run(scene, problem=why)
+    assert decisions[-1].outcome is Outcome.GRANT
+    assert tower.detector.pictures == []
+    raised = [row for row in alerts if isinstance(row, AlertRaised)]
+    assert [(row.alert, row.device) for row in raised] == [(AlertKind.CHECK_UNAVAILABLE, "camera")]
+    assert "models pull" in raised[0].detail["reason"]
+    assert not [reading for reading in numbers if reading.series == "camera/faces"]
+
+
+def test_the_alert_is_cleared_by_the_next_gateway_that_has_the_model(sim: ModuleType, tmp_path: Path) -> None:
+    async def main() -> list[Any]:
+        tower = Tower(sim.SimClock(), sim.SimEntropy(5), tmp_path)
+
+        async def wait(_: Gateway) -> None:
+            await asyncio.sleep(5)
+
+        tower.problem = ModelUnavailable("not here")
+        await tower.serve(wait)
+        tower.problem = None
+        await tower.serve(wait)
+        return await tower.rows(Lane.ALERT)
+
+    raised, cleared = sim.simulate(main)
+    assert isinstance(raised, AlertRaised)
+    assert isinstance(cleared, AlertCleared)
+    assert cleared.fingerprint == raised.fingerprint
+
+
+def test_the_face_evidence_says_why_it_is_missing(run: Any) -> None:
+    from cardea.contract.policy import PortalPolicy
+    from cardea.contract.records import Side
+    from edge.approaches import opened
+    from edge.decide.approach import Sensed
+    from edge.decide.evidence import Missing, Why
+
+    async def scene(t: Tower, gateway: Gateway) -> None:
+        judge = gateway._portals["lobby"]._gathering._judge
+        event = TemperatureMeasured(at=t.clock.now(), value_c=36.0)
+        case = opened("x", Side.INGRESS, t.clock.monotonic_s(), "reader", event)
+        assert judge.unable(case)[Sensed.FACE] is Why.UNAVAILABLE
+        assert judge.evidence(case, PortalPolicy()).face == Missing(Why.UNAVAILABLE)
+
+    run(scene)
+
+
+# --- what a configuration may say --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cameras", "advice"),
+    [
+        ('["nobody"]', "no such device"),
+        ('["reader"]', "'test.reader' never says PictureCaptured"),
+    ],
+)
+def test_cameras_are_devices_that_give_pictures(tmp_path: Path, cameras: str, advice: str) -> None:
+    tower = Tower(SystemClock(), SystemEntropy(), tmp_path)
+    (tmp_path / "gateway.toml").write_text(CONFIG.replace('["camera"]', cameras))
+    with pytest.raises(ConfigInvalid, match=r"portals\.lobby\.ingress\.cameras") as refused:
+        load(tmp_path / "gateway.toml", tower.find)
+    assert advice in str(refused.value)
+
+
+CAMERA = """
+[links.video]
+kind = "video"
+source = "door.mkv"
+loop = true
+fps_max = 30
+[devices.camera]
+driver = "gates.camera"
+link = "video"
+capture = true
+settings = { fps_max = 30 }
+"""
+REAL = CONFIG.replace('[devices.camera]\ndriver = "test.camera"\n', CAMERA)
+
+
+def test_a_camera_needs_a_video_link(tmp_path: Path) -> None:
+    tower = Tower(SystemClock(), SystemEntropy(), tmp_path)
+    (tmp_path / "gateway.toml").write_text(REAL.replace('link = "video"\n', ""))
+    with pytest.raises(ConfigInvalid, match=r"'gates\.camera' needs a link of video"):
+        load(tmp_path / "gateway.toml", tower.find)
+
+
+def test_check_says_that_the_model_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARDEA_MODEL_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    tower = Tower(SystemClock(), SystemEntropy(), tmp_path)
+    (tmp_path / "gateway.toml").write_text(CONFIG)
+    settings = load(tmp_path / "gateway.toml", tower.find).settings
+    assert any("cardea models pull yunet_s_dynamic" in line for line in missing(settings, []))
+    with pytest.raises(ModelUnavailable):
+        real_host(settings, SystemClock(), SystemEntropy()).open_detector()
+    with pytest.raises(ModelUnavailable):
+        tower.host().open_detector()
+
+
+@pytest.mark.needs_test_data
+def test_a_real_host_finds_real_faces(
+    tmp_path: Path, test_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARDEA_MODEL_DIR", str(test_data / "models"))
+    tower = Tower(SystemClock(), SystemEntropy(), tmp_path)
+    (tmp_path / "gateway.toml").write_text(CONFIG)
+    settings = load(tmp_path / "gateway.toml", tower.find).settings
+    assert not any("model" in line for line in missing(settings, []))
+    detector = real_host(settings, SystemClock(), SystemEntropy()).open_detector()
+    couple: Any = cv2.imread(str(test_data / "face" / "deepface" / "couple.jpg"))
+    assert several(detector.detect(couple))
+
+
+# --- nothing of a picture is kept ----------------------------------------------------------------------
+
+
+def film(path: Path, pictures: list[Any]) -> None:
+    height, width = pictures[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"FFV1"), 30, (width, height))
+    for picture in pictures:
+        writer.write(picture)
+    writer.release()
+
+
+async def test_items_18_and_39_no_picture_is_on_disk_or_in_a_log_after_a_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A real link, a real driver with its capture asked for, and pictures that are recognised anywhere."""
+    canaries = [np.random.default_rng(seed).integers(0, 256, (32, 48, 3), np.uint8) for seed in range(4)]
+    film(tmp_path / "door.mkv", canaries)
+    tower = Tower(SystemClock(), SystemEntropy(), tmp_path)
+    looked = asyncio.Event()
+    detect = tower.detector.detect
+
+    def noticed(picture: Any) -> Any:
+        loop.call_soon_threadsafe(looked.set)
+        return detect(picture)
+
+    loop = asyncio.get_running_loop()
+    tower.detector.detect = noticed  # type: ignore[method-assign]  # counts, and tells the test
+
+    async def scene(_: Gateway) -> None:
+        async with asyncio.timeout(15):
+            while len(tower.detector.pictures) < 6:
+                looked.clear()
+                await looked.wait()
+
+    with structlog.testing.capture_logs() as logs:
+        await tower.serve(scene, REAL)
+    shown = {canary.tobytes() for canary in canaries}
+    assert set(tower.detector.pictures) <= shown, "the link is lossless, so the search below means something"
+    assert tower.detector.pictures
+    pieces = [canary.tobytes()[at : at + 24] for canary in canaries for at in (0, 1000, 4000)]
+    files = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert files
+    said = repr(logs) + "".join(capfd.readouterr())
+    for piece in pieces:
+        assert piece.hex() not in said
+        assert repr(piece)[2:-1] not in said
+        for path in files:
+            assert piece not in path.read_bytes(), path
+    assert not list((tmp_path / "data").rglob("captures/*"))
+    encoded = (b"\xff\xd8\xff", b"\x89PNG")
+    assert not [path for path in files for mark in encoded if mark in path.read_bytes()]
+
+
+def test_a_gateway_without_a_camera_loads_no_library_for_pictures(tmp_path: Path) -> None:
+    """Its memory is promised: OpenCV and ONNX Runtime are for those who have a camera."""
+    program = (
+        "import sys, edge.gateway, edge.machine, cardea.cli.edge, drivers.links.opening;"
+        "from drivers import catalog; catalog.find('gates.camera');"
+        "print([name for name in ('cv2', 'onnxruntime', 'drivers.links.video') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert done.stdout == "[]\n"
