@@ -1,10 +1,12 @@
 """Raw counts out of the record that holds them: bare words, or a PNG in either byte order. Pure.
 
-Source: ExifTool's FLIR module, files of six cameras. A PNG's words ought to stand high byte first, and FLIR's
-mostly do not. No field says which: the right order is the one in which neighbours are alike.
+Source: ExifTool's FLIR module, files of six cameras; PNG (ISO/IEC 15948), 5 and 11.2.2. A PNG's words ought
+to stand high byte first, and FLIR's mostly do not. No field says which: the right order is the one in which
+neighbours are alike.
 """
 
 import struct
+import zlib
 from typing import Any, cast
 
 import cv2
@@ -21,6 +23,8 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_HEAD = struct.Struct(">8sI4sIIBB")
 """Signature, then the header chunk: its length and name, width, height, bits a sample, colour type."""
 _GREY_16 = (16, 0)
+_CHUNK_BYTES = 12
+"""Of a chunk without content: length, name, checksum."""
 
 
 def raw_frame(record: Record) -> RawFrame:
@@ -49,11 +53,25 @@ def _png(content: bytes, height: int, width: int) -> RawFrame:
     _, _, name, png_width, png_height, bits, colour = _PNG_HEAD.unpack_from(content)
     if name != b"IHDR" or (bits, colour) != _GREY_16 or (png_width, png_height) != (width, height):
         raise NotRadiometric("raw_png_of_another_kind")
-    decoded = cast("npt.NDArray[Any] | None", _imdecode(content))
+    decoded = cast("npt.NDArray[Any] | None", _imdecode(content)) if _intact(content) else None
     if decoded is None or decoded.shape != (height, width) or decoded.dtype != np.uint16:
         raise NotRadiometric("raw_png_damaged")
     swapped = decoded.byteswap()
     return swapped if _roughness(swapped) <= _roughness(decoded) else decoded
+
+
+def _intact(content: bytes) -> bool:
+    """Whether all chunks to the last are there with the right checksum: libpng complains aloud of others."""
+    at = len(_PNG)
+    while at + _CHUNK_BYTES <= len(content):
+        end = at + _CHUNK_BYTES + int.from_bytes(content[at : at + 4], "big")
+        named = content[at + 4 : end - 4]
+        if zlib.crc32(named) != int.from_bytes(content[end - 4 : end], "big") or end > len(content):
+            return False
+        if named.startswith(b"IEND"):
+            return True
+        at = end
+    return False
 
 
 def _imdecode(content: bytes) -> object:
