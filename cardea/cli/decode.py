@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cardea.cli.errors import CommandError
 
@@ -146,8 +146,19 @@ def _fields(event: "DeviceEvent", *, redact: bool) -> dict[str, Any]:
             continue
         if each.name == personal:
             value = f"({len(value)} left out)"
-        shown[each.name] = value.decode("latin-1") if isinstance(value, bytes) else value
+        shown[each.name] = _shown(value)
     return shown
+
+
+def _shown(value: object) -> object:
+    """Frames and pictures by their measures: nobody reads thousands of numbers, and faces are not printed."""
+    import numpy as np  # which the events bring anyway
+
+    if isinstance(value, np.ndarray):
+        array = cast("np.ndarray[tuple[int, ...], np.dtype[np.integer[Any]]]", value)
+        extremes = {"min": int(array.min()), "max": int(array.max())} if array.size else {}
+        return {"shape": list(array.shape), "dtype": str(array.dtype), **extremes}
+    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def _line(event: "DeviceEvent", *, redact: bool) -> str:

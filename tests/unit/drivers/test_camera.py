@@ -2,6 +2,8 @@
 
 import asyncio
 import datetime as dt
+import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cardea.cli.main import main
 from cardea.contract.time import ClockQuality, Instant
 from cardea.runtime.clock import SystemClock, SystemEntropy
 from drivers import catalog
@@ -140,6 +143,14 @@ def test_the_size_is_read_from_the_file(width, height, fills):
 def test_the_size_of_anything_else_is_read_or_not(rest):
     found = jpeg_size(b"\xff\xd8" + rest)
     assert found is None or all(0 <= each <= 65535 for each in found)
+
+
+def test_cardea_decode_prints_no_picture(capsys):
+    capture = Path(__file__).parents[2] / "conformance" / "captures" / "gates.camera" / "noise.jsonl"
+    assert main(["decode", str(capture), "--json"]) == 0
+    first, _, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["picture"] == {"shape": [32, 48, 3], "dtype": "uint8", "min": 0, "max": 255}
+    assert last["reason"] == "not_a_jpeg"
 
 
 # --- the session ---------------------------------------------------------------------------------
