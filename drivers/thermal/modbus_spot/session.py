@@ -1,0 +1,81 @@
+"""A pyrometer on a Modbus link, read over and over."""
+
+from collections.abc import Mapping
+
+from cardea.contract.reasons import RefusalReason
+from drivers.api import (
+    Command,
+    Device,
+    DeviceContext,
+    DeviceLost,
+    DeviceMisconfigured,
+    Emit,
+    NotExecuted,
+    Receipt,
+)
+from drivers.links.modbus import ModbusLink, WordTable
+from drivers.thermal.modbus_spot.decode import CHANNEL, exchange
+from drivers.thermal.modbus_spot.reading import Instrument, Place
+from drivers.thermal.modbus_spot.settings import SpotSettings, Table
+
+MISSES_MAX = 3
+MISS_WAIT_POLLS = 3
+"""After a missed answer the unit is left alone for so many polls: a silent unit must not eat its
+neighbours' time on the line."""
+TABLES: Mapping[Table, WordTable] = {"holding": WordTable.HOLDING, "input": WordTable.INPUT}
+
+
+def open_spot(settings: SpotSettings, context: DeviceContext) -> Device:
+    """The session; raises DeviceMisconfigured when the link is not Modbus."""
+    if not isinstance(context.link, ModbusLink):
+        raise DeviceMisconfigured(f"{context.device}: link must be of kind 'modbus_rtu' or 'modbus_tcp'")
+    return SpotSession(settings, context, context.link)
+
+
+class SpotSession:
+    """One instrument."""
+
+    def __init__(self, settings: SpotSettings, context: DeviceContext, link: ModbusLink) -> None:
+        self._settings = settings
+        self._context = context
+        self._clock = context.clock
+        self._link = link
+
+    async def run(self, emit: Emit) -> None:
+        """Read until the instrument has missed ``MISSES_MAX`` readings in a row (DeviceLost).
+
+        Raises:
+            DeviceMisconfigured: it says that it has no such registers.
+        """
+        await self._link.ready()
+        instrument = Instrument(self._settings)
+        misses = 0
+        while True:
+            began_s = self._clock.monotonic_s()
+            try:
+                words = await self._read(instrument)
+                misses = 0
+            except DeviceLost:
+                misses += 1
+                if misses >= MISSES_MAX:
+                    raise
+                await self._clock.sleep(MISS_WAIT_POLLS * self._settings.poll_s)
+                continue
+            now = self._clock.now()
+            if self._context.capture is not None:
+                self._context.capture.write(CHANNEL, exchange(self._settings.unit, words), now)
+            await emit(instrument.read(words, now))
+            await self._clock.sleep(max(0.0, began_s + self._settings.poll_s - self._clock.monotonic_s()))
+
+    async def submit(self, command: Command) -> Receipt:
+        """A thermometer only measures."""
+        return NotExecuted(RefusalReason.UNSUPPORTED, f"a thermometer cannot do {type(command).__name__}")
+
+    async def _read(self, instrument: Instrument) -> dict[Place, int]:
+        """All registers, one request for each stretch of neighbours."""
+        words: dict[Place, int] = {}
+        for table, reads in TABLES.items():
+            addresses = [address for of, address in instrument.places if of == table]
+            found = await self._link.read_words(self._settings.unit, reads, addresses)
+            words |= {(table, address): word for address, word in found.items()}
+        return words
