@@ -51,8 +51,6 @@ class Actuation:
 
     async def close(self) -> None:
         """Take no more leases and switch off what may be on; raises nothing (the watchdog does the rest)."""
-        if not self._open:
-            return
         self._open = False
         self.leases.end_all()
         async with self._writing:

@@ -20,6 +20,7 @@ COUNT_MAX: Mapping[Table, int] = {
     Table.HOLDING: 125,
     Table.INPUT: 125,
 }
+"""How much of a table one request may ask for."""
 _FORMATS: Mapping[NumberType, str] = {
     NumberType.INT16: ">h",
     NumberType.UINT16: ">H",
@@ -44,16 +45,17 @@ class Batch:
 
 
 def batches(settings: UvSettings) -> tuple[Batch, ...]:
-    """The fewest requests that read the map and nothing else: a unit may refuse an address that it lacks."""
+    """The fewest requests that read the map and nothing else: a unit may refuse an address that it lacks.
+
+    A map is bounded by its settings, so that no request outgrows ``COUNT_MAX``.
+    """
     found: list[Batch] = []
     for table, first, count in sorted(_spans(settings)):
         last = found[-1] if found else None
         if last is not None and last.table == table and first <= last.first + last.count:
-            together = max(last.count, first + count - last.first)
-            if together <= COUNT_MAX[table]:
-                found[-1] = Batch(table, last.first, together)
-                continue
-        found.append(Batch(table, first, count))
+            found[-1] = Batch(table, last.first, max(last.count, first + count - last.first))
+        else:
+            found.append(Batch(table, first, count))
     return tuple(found)
 
 

@@ -7,8 +7,9 @@ from cardea.contract.time import Instant
 from drivers.api import DeviceEvent, DoorMoved, InputChanged, InputKind
 from drivers.io.relay_modbus.settings import DoorContact, InputContact, RelaySettings
 
-REPEAT_S = 0.8
-"""Repeat an unchanged input after this time, so that with polling it is at most a second old."""
+REPEAT_S = 0.35
+"""Repeat an unchanged input after this time. With ten readings a second it is then at most half a second old;
+a zone's interlock believes an input for one second (SAFETY.md, T_fresh)."""
 FLICKER = 5
 """A contact that has not settled for so many times ``debounce_samples`` readings contradicts itself."""
 AS_READ = frozenset({InputKind.FIRE})

@@ -48,7 +48,10 @@ class Contact(DeviceSettings):
 class InputContact(Contact):
     """A contact that stands for something other than a door."""
 
-    kind: InputKind = Field(description="what it stands for: fire, rex, tamper, occupancy, estop, lockdown")
+    kind: InputKind = Field(
+        description="what it stands for: fire, rex, tamper, occupancy, estop (active = pressed), lockdown, "
+        "door (of a zone; active = not closed), arm (key switch; active = armed)"
+    )
     channel: int = Field(default=0, ge=0, le=255, description="number among the contacts of its kind")
     normally_closed: bool = Field(
         default=False, description="true: the contact is closed (reads 1) while all is well"

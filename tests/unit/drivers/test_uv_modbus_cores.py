@@ -158,14 +158,18 @@ def test_neighbours_are_read_together():
     ]  # fmt: skip
 
 
-def test_a_number_at_the_end_of_a_long_request_is_not_torn():
-    many = [{"metric": f"r{i}_v", "address": 2 * i, "type": "uint32", "plausible": [0, 1]} for i in range(32)]
-    signals = [{"metric": f"s{i}_on", "table": "input", "address": 64 + i} for i in range(32)]
-    more = [{"metric": "first_v", "address": 0, "plausible": [0, 1]}]
-    settings = UvSettings.model_validate({"unit": 1, "registers": many, "signals": signals})
-    assert [batch.count for batch in batches(settings)] == [96]
-    settings = UvSettings.model_validate({"unit": 1, "registers": many[:31] + more, "signals": signals})
-    assert sum(batch.count for batch in batches(settings)) == 94
+def test_the_largest_map_there_can_be_fits_in_one_request():
+    many = [
+        {"metric": f"r{i}_v", "table": "holding", "address": 2 * i, "type": "uint32", "plausible": [0, 1]}
+        for i in range(32)
+    ]
+    signals = [{"metric": f"s{i}_on", "table": "holding", "address": 64 + i} for i in range(32)]
+    watchdog = {"address": 96, "value": 10}
+    settings = UvSettings.model_validate(
+        {"unit": 1, "registers": many, "signals": signals, "watchdog": watchdog}
+    )
+    (batch,) = batches(settings)
+    assert batch.count == 97 <= COUNT_MAX[Table.HOLDING]
 
 
 # --- readings ------------------------------------------------------------------------------------
