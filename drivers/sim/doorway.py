@@ -5,9 +5,11 @@ import contextlib
 from collections.abc import Generator, Mapping
 
 from cardea.runtime.clock import Clock
+from drivers.sim.plant_settings import Input
 from drivers.sim.relay_modbus import CoilChange, RelayBoard
-from drivers.sim.settings import Input, Portal
+from drivers.sim.settings import Portal
 from drivers.sim.stations import Station
+from drivers.sim.wiring import Wiring
 
 STEP_UP_S = 0.7
 """From the release to the leaf moving."""
@@ -24,10 +26,11 @@ class Doorway:
         self._portal = portal
         self._station = station
         self._boards = boards
+        self._wiring = Wiring(boards)
         self._clock = clock
         self._open = 0
-        for contact in (portal.contact, portal.rex):
-            self._put(contact, active=False)
+        for contact in portal.inputs.values():
+            self._wiring.put(contact, active=False)
 
     def releasing(self) -> asyncio.Future[CoilChange] | None:
         """The lock's next release, asked for before causing it; ``None`` when the lock is not on a board."""
@@ -47,11 +50,31 @@ class Doorway:
 
     async def press_exit_button(self) -> None:
         """Somebody inside asks to be let out."""
-        self._put(self._portal.rex, active=True)
+        await self._hold(self._portal.rex, PRESS_S)
+
+    async def raise_fire_alarm(self, lasts_s: float) -> None:
+        """The fire panel's contact says so, for a while."""
+        await self._hold(self._portal.fire, lasts_s)
+
+    async def open_cabinet(self, lasts_s: float) -> None:
+        """Somebody opens the cover of the board's cabinet, for a while."""
+        await self._hold(self._portal.tamper, lasts_s)
+
+    async def silence_board(self, lasts_s: float) -> None:
+        """The board that the lock is wired to says nothing, for a while."""
+        lock = self._portal.lock
+        if lock is None:
+            return
+        faults = self._boards[lock.board].faults
+        faults.silent = True
         try:
-            await self._clock.sleep(PRESS_S)
+            await self._clock.sleep(lasts_s)
         finally:
-            self._put(self._portal.rex, active=False)
+            faults.silent = False
+
+    async def _hold(self, wired: Input | None, lasts_s: float) -> None:
+        with self._wiring.active(wired):
+            await self._clock.sleep(lasts_s)
 
     @contextlib.contextmanager
     def _leaf_open(self, *, forced: bool) -> Generator[None]:
@@ -66,9 +89,5 @@ class Doorway:
                 self._moved(is_open=False, forced=forced)
 
     def _moved(self, *, is_open: bool, forced: bool) -> None:
-        self._put(self._portal.contact, active=is_open)
+        self._wiring.put(self._portal.contact, active=is_open)
         self._station.leaf(is_open=is_open, forced=forced)
-
-    def _put(self, wired: Input | None, *, active: bool) -> None:
-        if wired is not None:
-            self._boards[wired.board].set_input(wired.input, on=active != wired.normally_closed)

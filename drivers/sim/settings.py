@@ -5,14 +5,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from cardea.runtime.config import RelativePath, Settings
 from drivers.sim.people import PEOPLE_MAX, PEOPLE_MIN
+from drivers.sim.plant_settings import (
+    Id,
+    Input,
+    LeptonCamera,
+    Picture,
+    Port,
+    SpotPyrometer,
+    Unit,
+    Video,
+    Zone,
+)
 
 ENTRIES_MAX = 64
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 def _known_zone(name: str) -> str:
@@ -64,7 +73,7 @@ class SerialReader(Settings):
 
 
 class Line(Settings):
-    """A simulated RS-485 line with relay boards on it."""
+    """A simulated RS-485 line with relay boards and units on it."""
 
     path: RelativePath = Field(description="Where a link to its serial device is made")
 
@@ -83,23 +92,23 @@ class Coil(Settings):
     coil: int = Field(ge=0, le=15, description="Coil that releases the door while it is on")
 
 
-class Input(Settings):
-    """A contact on a board."""
-
-    board: Id = Field(description="Name of the board")
-    input: int = Field(ge=0, le=15, description="Discrete input")
-    normally_closed: bool = Field(default=False, description="True: it reads 1 at rest")
-
-
 class Portal(Settings):
     """A way through, as people meet it."""
 
     device: Id = Field(description="Terminal or reader at which people present themselves")
+    thermometer: Id | None = Field(default=None, description="Thermometer that looks at them, besides")
     lock: Coil | None = Field(default=None, description="Lock on a board; without it the terminal's own")
     contact: Input | None = Field(default=None, description="Contact of the door leaf")
     rex: Input | None = Field(
         default=None, description="Request-to-exit button; people leave where there is one"
     )
+    fire: Input | None = Field(default=None, description="Contact of the fire panel that releases the door")
+    tamper: Input | None = Field(default=None, description="Contact of the board's cabinet")
+
+    @property
+    def inputs(self) -> dict[str, Input | None]:
+        """Its contacts, by key."""
+        return {"contact": self.contact, "rex": self.rex, "fire": self.fire, "tamper": self.tamper}
 
 
 class TowerSettings(Settings):
@@ -111,6 +120,21 @@ class TowerSettings(Settings):
     )
     readers: dict[Id, Annotated[TcpReader | SerialReader, Field(discriminator="kind")]] = Field(
         default_factory=dict, max_length=ENTRIES_MAX, description="QR readers, by name"
+    )
+    thermometers: dict[Id, Annotated[LeptonCamera | SpotPyrometer, Field(discriminator="kind")]] = Field(
+        default_factory=dict, max_length=ENTRIES_MAX, description="Thermometers without a terminal, by name"
+    )
+    pictures: dict[Id, Picture] = Field(
+        default_factory=dict, max_length=ENTRIES_MAX, description="Thermal cameras of things, by name"
+    )
+    videos: dict[Id, Video] = Field(
+        default_factory=dict, max_length=ENTRIES_MAX, description="Cameras that see a recording, by name"
+    )
+    units: dict[Id, Unit] = Field(
+        default_factory=dict, max_length=ENTRIES_MAX, description="Disinfection units, by name"
+    )
+    zones: dict[Id, Zone] = Field(
+        default_factory=dict, max_length=ENTRIES_MAX, description="Volumes that are disinfected, by name"
     )
     lines: dict[Id, Line] = Field(
         default_factory=dict, max_length=ENTRIES_MAX, description="RS-485 lines, by name"
@@ -124,15 +148,16 @@ class TowerSettings(Settings):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "TowerSettings":
-        problems = [*self._unknown_lines(), *self._unknown_in_portals()]
+        problems = [*self._unknown_lines(), *self._unknown_in_portals(), *self._unknown_in_zones()]
         if problems:
             raise ValueError("; ".join(problems))
         return self
 
     def _unknown_lines(self) -> Iterator[str]:
-        for name, board in self.boards.items():
-            if board.line not in self.lines:
-                yield f"boards.{name}.line: no line is called {board.line!r}"
+        for table, entries in (("boards", self.boards), ("units", self.units)):
+            for name, entry in entries.items():
+                if entry.line not in self.lines:
+                    yield f"{table}.{name}.line: no line is called {entry.line!r}"
 
     def _unknown_in_portals(self) -> Iterator[str]:
         for name, portal in self.portals.items():
@@ -140,6 +165,16 @@ class TowerSettings(Settings):
                 yield f"portals.{name}.device: no terminal or reader is called {portal.device!r}"
             if portal.device in self.readers and portal.lock is None:
                 yield f"portals.{name}.lock: a QR reader opens nothing by itself; name the lock's coil"
-            for key, wired in (("lock", portal.lock), ("contact", portal.contact), ("rex", portal.rex)):
+            if portal.thermometer is not None and portal.thermometer not in self.thermometers:
+                yield f"portals.{name}.thermometer: no thermometer is called {portal.thermometer!r}"
+            for key, wired in {"lock": portal.lock, **portal.inputs}.items():
                 if wired is not None and wired.board not in self.boards:
                     yield f"portals.{name}.{key}: no board is called {wired.board!r}"
+
+    def _unknown_in_zones(self) -> Iterator[str]:
+        for name, zone in self.zones.items():
+            if zone.unit not in self.units:
+                yield f"zones.{name}.unit: no unit is called {zone.unit!r}"
+            for key, wired in zone.inputs.items():
+                if wired.board not in self.boards:
+                    yield f"zones.{name}.{key}: no board is called {wired.board!r}"

@@ -45,6 +45,10 @@ class Station(Protocol):
         """Be gone for a while, and come back at the same place."""
         ...
 
+    async def refuse(self, lasts_s: float) -> None:
+        """Take the gateway's password no more, for a while."""
+        ...
+
 
 class QrStation:
     """A QR reader; the door beside it is opened by somebody else."""
@@ -88,6 +92,9 @@ class QrStation:
         await self._reader.__aexit__(None, None, None)
         await self._clock.sleep(lasts_s)
         await self._reader.__aenter__()
+
+    async def refuse(self, lasts_s: float) -> None:
+        """A reader asks for no password."""
 
 
 def tcp_reader(port: int, clock: Clock) -> QrStation:

@@ -6,6 +6,7 @@ from typing import Self
 
 from cardea.contract.records import CredentialKind
 from cardea.runtime.clock import Clock, Entropy
+from drivers.sim.digest import Digest
 from drivers.sim.hikvision import HikvisionTerminal
 from drivers.sim.settings import Terminal
 from drivers.sim.stations import GARBAGE
@@ -18,9 +19,10 @@ _JSON = "application/json"
 class TerminalStation:
     """One terminal and the door that it releases."""
 
-    def __init__(self, device: HikvisionTerminal, clock: Clock) -> None:
+    def __init__(self, device: HikvisionTerminal, clock: Clock, entropy: Entropy) -> None:
         self._device = device
         self._clock = clock
+        self._entropy = entropy
 
     async def __aenter__(self) -> Self:
         """Take up the socket."""
@@ -73,6 +75,16 @@ class TerminalStation:
         await self._clock.sleep(lasts_s)
         await self._device.come_back()
 
+    async def refuse(self, lasts_s: float) -> None:
+        """Somebody sets another password, which restarts the terminal, and later the old one again."""
+        right = self._device.digest
+        self._device.digest = Digest(self._device.user, "another one", self._clock, self._entropy)
+        try:
+            await self._device.reboot()
+            await self._clock.sleep(lasts_s)
+        finally:
+            self._device.digest = right
+
 
 def terminal(name: str, settings: Terminal, password: str, clock: Clock, entropy: Entropy) -> TerminalStation:
     """The terminal called ``name``; its serial number holds the name."""
@@ -85,4 +97,4 @@ def terminal(name: str, settings: Terminal, password: str, clock: Clock, entropy
         serial_number=f"DS-K1T671TM-SIM-{name.upper()}",
         remote_check=settings.decides == "gateway",
     )
-    return TerminalStation(device, clock)
+    return TerminalStation(device, clock, entropy)

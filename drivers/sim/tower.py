@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,11 +12,14 @@ from cardea.contract.records import Side
 from cardea.runtime.clock import Clock, Entropy
 from cardea.runtime.logs import get_logger
 from drivers.sim.doorway import Doorway
-from drivers.sim.relay_modbus import RelayBoard, RelayRtuSim
-from drivers.sim.script import Mishap, Reader
+from drivers.sim.mishaps import MISHAPS, Place
+from drivers.sim.plant import Plant
+from drivers.sim.plant_settings import LeptonCamera, SpotPyrometer
+from drivers.sim.script import Fitting, Reader
 from drivers.sim.settings import Portal, SerialReader, TowerSettings
 from drivers.sim.stations import Station, serial_reader, tcp_reader
 from drivers.sim.terminals import terminal
+from drivers.sim.thermometers import SEEN_S
 from drivers.sim.wallet import Wallet
 from drivers.sim.world import Happening, Trouble, Visit, Way, World
 
@@ -28,14 +30,6 @@ RELEASE_S_MAX = 8.0
 """Whoever is not let in by then gives up."""
 
 _LOG = get_logger("sim")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One portal with what stands at it."""
-
-    station: Station
-    doorway: Doorway
 
 
 class Tower:
@@ -50,13 +44,8 @@ class Tower:
         key: Ed25519PrivateKey,
     ) -> None:
         self.world = world_of(settings)
-        self.boards = {name: RelayBoard(board.unit, clock) for name, board in settings.boards.items()}
-        self.lines = {
-            name: RelayRtuSim(
-                [self.boards[at] for at, board in settings.boards.items() if board.line == name], line.path
-            )
-            for name, line in settings.lines.items()
-        }
+        self.plant = Plant(settings, clock)
+        self.boards = self.plant.boards
         self.stations = _stations(settings, clock, entropy, secrets)
         self._settings = settings
         self._clock = clock
@@ -66,6 +55,7 @@ class Tower:
             name: Place(
                 self.stations[portal.device],
                 Doorway(portal, self.boards, self.stations[portal.device], clock),
+                None if portal.thermometer is None else self.plant.thermometers[portal.thermometer],
             )
             for name, portal in settings.portals.items()
         }
@@ -77,7 +67,8 @@ class Tower:
             OSError: a port is taken or a folder cannot be written.
         """
         async with AsyncExitStack() as stack:
-            for device in (*self.lines.values(), *self.stations.values()):
+            self.plant.write_recordings()
+            for device in (*self.plant.devices(), *self.stations.values()):
                 await stack.enter_async_context(device)
             _LOG.info("simulators_listening", stations=len(self.stations), boards=len(self.boards))
             ready()
@@ -100,6 +91,8 @@ class Tower:
         wallet = Wallet(self._key, self._settings.sim.seed, start)
         began_s = self._clock.monotonic_s()
         async with asyncio.TaskGroup() as doing:
+            for room in self.plant.rooms:
+                doing.create_task(room.run(self._settings.sim.speed))
             for happening in self.world.happenings(start):
                 due_s = began_s + happening.at_s / self._settings.sim.speed
                 await self._clock.sleep(max(0.0, due_s - self._clock.monotonic_s()))
@@ -114,6 +107,13 @@ class Tower:
         return self._come(happening, place, wallet)
 
     async def _come(self, visit: Visit, place: Place, wallet: Wallet) -> None:
+        async with asyncio.TaskGroup() as doing:
+            if place.thermometer is not None and visit.surface_temp_c is not None:
+                doing.create_task(place.thermometer.look_at(visit.surface_temp_c))
+                await self._clock.sleep(SEEN_S)
+            await self._present(visit, place, wallet)
+
+    async def _present(self, visit: Visit, place: Place, wallet: Wallet) -> None:
         release = place.doorway.releasing()
         qr = visit.way.reader is Reader.QR
         text = wallet.text(visit, self._clock.now().utc) if qr else ""
@@ -142,13 +142,7 @@ class Tower:
 
     async def _go_wrong(self, trouble: Trouble, place: Place) -> None:
         _LOG.info("mishap_began", device=trouble.way.device, mishap=trouble.mishap.value)
-        match trouble.mishap:
-            case Mishap.OFFLINE:
-                await place.station.fail(trouble.lasts_s / self._settings.sim.speed)
-            case Mishap.GARBAGE:
-                place.station.spout()
-            case Mishap.DOOR_FORCED:
-                await place.doorway.force()
+        await MISHAPS[trouble.mishap](place, trouble.lasts_s / self._settings.sim.speed)
         _LOG.info("mishap_ended", device=trouble.way.device, mishap=trouble.mishap.value)
 
 
@@ -160,7 +154,15 @@ def world_of(settings: TowerSettings) -> World:
 
 def _way(name: str, portal: Portal, settings: TowerSettings) -> Way:
     reader = Reader.TERMINAL if portal.device in settings.terminals else Reader.QR
-    return Way(name, portal.device, reader, exit=portal.rex is not None)
+    thermometer = settings.thermometers.get(portal.thermometer or "")
+    has = {
+        Fitting.CAMERA: isinstance(thermometer, LeptonCamera),
+        Fitting.SPOT: isinstance(thermometer, SpotPyrometer),
+        Fitting.FIRE: portal.fire is not None,
+        Fitting.TAMPER: portal.tamper is not None,
+    }
+    fittings = frozenset(fitting for fitting, there in has.items() if there)
+    return Way(name, portal.device, reader, exit=portal.rex is not None, fittings=fittings)
 
 
 def _stations(

@@ -12,7 +12,7 @@ from random import Random  # noqa: TID251  # seeded: the same world every time, 
 
 from cardea.contract.records import CredentialKind, Side
 from drivers.sim.people import Population, Resident, people_csv, populate
-from drivers.sim.script import SCENES, Mishap, Reader, Scenario, Scene
+from drivers.sim.script import LASTS_S, SCENES, Fitting, Mishap, Reader, Scenario, Scene
 
 GAP_S_MIN, GAP_S_MAX = 2.0, 4.0
 """Mean time between two people: at the height of a rush, and at night."""
@@ -20,7 +20,6 @@ BUSY_S = 6.0
 """How long an ordinary visit takes its portal."""
 AGAIN_S = 7.0
 """After this long the same person tries again."""
-OFFLINE_S = 60.0
 HELD_OPEN_S = 45.0
 WALK_THROUGH_S = 2.5
 ELEVATED_C, WARM_C = 38.2, 37.3
@@ -66,6 +65,7 @@ INSIDE = (
 
 _AGAIN = frozenset({Scenario.RETEST, Scenario.MASK_MISSING})
 _FOREIGN = frozenset({Scenario.UNKNOWN})
+_THERMOMETERS = frozenset({Fitting.CAMERA, Fitting.SPOT})
 _STAYS_OUT = frozenset(
     {
         Scenario.ELEVATED,
@@ -87,6 +87,17 @@ class Way:
     device: str
     reader: Reader
     exit: bool = False
+    fittings: frozenset[Fitting] = frozenset()
+
+    @property
+    def measures(self) -> bool:
+        """Whether people's temperature is taken here on their way in."""
+        return self.reader is Reader.TERMINAL or not self.fittings.isdisjoint(_THERMOMETERS)
+
+    def suits(self, scene: Scene) -> bool:
+        """Whether the scene can happen here."""
+        fits = scene.fitting is None or scene.fitting in self.fittings
+        return self.reader in scene.readers and fits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +177,7 @@ class _Day:
         self.due = []
         self._plan(1.0, None)
         for scene in SCENES:
-            if any(way.reader in scene.readers for way in self.ways):
+            if any(way.suits(scene) for way in self.ways):
                 self._plan(scene.first_s, scene)
 
     def run(self) -> Iterator[Happening]:
@@ -215,14 +226,14 @@ class _Day:
         return not self.outside or self.dice.random() < max(0.1, min(0.8, leaving))
 
     def _scene(self, at_s: float, scene: Scene) -> Iterator[Happening]:
-        way = self._free_way(at_s, [way for way in self.ways if way.reader in scene.readers])
+        way = self._free_way(at_s, [way for way in self.ways if way.suits(scene)])
         if way is None:
             self._plan(at_s + 1.0, scene)
             return
         self._plan(at_s + scene.every_s * self.dice.uniform(0.85, 1.15), scene)
         self.free_at_s[way.portal] = at_s + scene.busy_s
         if isinstance(scene.what, Mishap):
-            lasts_s = OFFLINE_S if scene.what is Mishap.OFFLINE else 0.0
+            lasts_s = LASTS_S.get(scene.what, 0.0)
             yield Trouble(at_s=at_s, way=way, mishap=scene.what, lasts_s=lasts_s)
             return
         visit = self._visit(at_s, way, scene.what, self._who(scene.what), Side.INGRESS)
@@ -248,7 +259,8 @@ class _Day:
         warm_c = {Scenario.ELEVATED: ELEVATED_C, Scenario.RETEST: WARM_C}.get(scenario)
         normal_c = 36.4 if resident is None else resident.baseline_c
         reading_c = round((warm_c or normal_c) + self.dice.gauss(0.0, _READING_SD_C), 1)
-        terminal = way.reader is Reader.TERMINAL and side is Side.INGRESS
+        comes = side is Side.INGRESS
+        terminal = way.reader is Reader.TERMINAL and comes
         masked = scenario is not Scenario.MASK_MISSING and (resident is None or resident.masked)
         return Visit(
             number=next(self.numbers),
@@ -259,7 +271,7 @@ class _Day:
             resident=resident,
             kind=kind,
             value=value,
-            surface_temp_c=reading_c if terminal else None,
+            surface_temp_c=reading_c if way.measures and comes else None,
             masked=masked if terminal else None,
             passes={Scenario.TAILGATE: 2}.get(scenario, 0 if scenario in _STAYS_OUT else 1),
             open_s=HELD_OPEN_S if scenario is Scenario.DOOR_HELD else WALK_THROUGH_S,

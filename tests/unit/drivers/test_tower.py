@@ -16,10 +16,11 @@ from cardea.runtime.clock import SystemEntropy
 from cardea.runtime.config import ConfigInvalid, check
 from drivers.sim import tower as towers
 from drivers.sim.doorway import Doorway
+from drivers.sim.plant_settings import Input
 from drivers.sim.qr_tcp import QrTcpSim
 from drivers.sim.relay_modbus import RelayBoard
 from drivers.sim.script import Mishap, Reader
-from drivers.sim.settings import Input, Portal, TowerSettings
+from drivers.sim.settings import Portal, TowerSettings
 from drivers.sim.stations import QrStation, tcp_reader
 from drivers.sim.tower import Tower
 from drivers.sim.world import Trouble, Way
