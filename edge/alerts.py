@@ -25,6 +25,7 @@ STATES = frozenset(
         AlertKind.DEVICE_MISCONFIGURED,
         AlertKind.DEVICE_GARBAGE,
         AlertKind.CHECK_UNAVAILABLE,
+        AlertKind.THERMOMETER_UNFIT,
         AlertKind.FIRE,
         AlertKind.FIRE_TROUBLE,
         AlertKind.DOOR_HELD,

@@ -19,9 +19,18 @@ from cardea.contract.orders import (
 from cardea.contract.policy import Policy
 from cardea.contract.reasons import RefusalReason
 from cardea.contract.records import DeviceState
+from cardea.contract.topics import Leaf
 from cardea.runtime.i18n import translator
 from cardea.runtime.logs import get_logger
-from drivers.api import Accepted, DeviceContext, DeviceEvent, Link, Refused
+from drivers.api import (
+    Accepted,
+    DeviceContext,
+    DeviceEvent,
+    Link,
+    Refused,
+    SpotMeasured,
+    ThermalFrameCaptured,
+)
 from edge.alerts import Alerts
 from edge.audit import Audit
 from edge.decide.decision import LogDrill
@@ -37,10 +46,12 @@ from edge.place import DeviceCursor
 from edge.portal import PortalTask
 from edge.recorder import Recorder
 from edge.router import Router
+from edge.scenes import Scenes
 from edge.sight import Sight
 from edge.storage import Stores
 from edge.supervisor import Supervisor, Surroundings
 from edge.telemetry import Telemetry
+from edge.thermometry import Thermometry
 from edge.uplink import Uplink
 from edge.vault import Applied
 
@@ -132,7 +143,12 @@ class Gateway:
         cameras = {name for portal in settings.portals.values() for name in portal.ingress.cameras}
         report = self._telemetry.report
         self._sight = Sight(cameras, host.open_detector, host.clock, alerts, report, self._take)
-        self._router = Router(settings.portals, self._portals, report, self._sight.take)
+        thermometers = settings.thermometers
+        self._thermometry = Thermometry(
+            means.drivers, thermometers, settings.portals, self._portals, alerts, report
+        )
+        self._scenes = Scenes(settings.scenes, thermometers, host.clock, self._publish)
+        self._router = Router(settings.portals, self._portals, report, self._sight.take, self._measure)
         log.news = self._router.device_changed
         self._supervisor = supervisor
         health = Health(self._name, host.clock, self._recorder, alerts, self._telemetry, self._numbers)
@@ -142,6 +158,8 @@ class Gateway:
             live.create_task(supervisor.run(), name="supervisor")
             live.create_task(health.run(), name="health")
             live.create_task(self._sight.run(), name="sight")
+            live.create_task(self._thermometry.run(), name="thermometry")
+            live.create_task(self._scenes.run(), name="scenes")
             if host.status_file is not None:
                 status = StatusFile(host.status_file, host.clock, self.picture)
                 live.create_task(status.run(), name="status")
@@ -180,6 +198,15 @@ class Gateway:
 
     async def _take(self, device: str, event: DeviceEvent) -> Accepted | Refused:
         return await self._router.take(device, event)
+
+    def _measure(self, device: str, event: ThermalFrameCaptured | SpotMeasured) -> None:
+        self._thermometry.take(device, event)
+        if isinstance(event, ThermalFrameCaptured):
+            self._scenes.take(device, event)
+
+    async def _publish(self, leaf: Leaf, payload: bytes) -> bool:
+        uplink = self._stores.uplink
+        return uplink is not None and await uplink.publish(leaf, payload)
 
     def _drilled(self, portal: str, drill: LogDrill) -> None:
         """Into the log at once, and into the audit chain when there is one (SAFETY.md L11)."""
@@ -275,6 +302,7 @@ class Gateway:
                 name: session.picture(now.mono_s) for name, session in self._supervisor.sessions.items()
             },
             "sight": self._sight.picture(),
+            "thermometers": self._thermometry.picture(),
             "portals": {name: portal.picture() for name, portal in self._portals.items()},
         }
 

@@ -49,7 +49,7 @@ class PersonScreened:
     opens: bool = True
     """Whether it may begin an approach; else it waits for its person."""
     presence: int | None = None
-    """Which stay before the device it belongs to; ``None`` where the device cannot tell stays apart."""
+    """Which stay before the device it belongs to, 0 when nobody was made out; ``None``: it cannot tell."""
 
     @property
     def at_s(self) -> float:
@@ -105,7 +105,7 @@ class Gathering:
         if screened.event.offline or screened.device not in self._portal.ingress.thermometers:
             return
         since_s = self._means.clock.monotonic_s() - self._decided_s
-        stays = screened.presence is not None and (screened.device, screened.presence) == self._let_in
+        stays = bool(screened.presence) and (screened.device, screened.presence) == self._let_in
         if self._case is None and since_s < (LEAVING_S if stays else AFTERGLOW_S):
             return
         self._measured = screened

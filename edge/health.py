@@ -31,6 +31,9 @@ RULES: Mapping[str, ByException] = {
     "alerts_open": ByException(interval_s_min=2.0),
     "clock_quality": ByException(interval_s_min=2.0, heartbeat_s=300.0),
     "surface_temp_c": EVERY,
+    "reference_offset_c": ByException(deadband=0.05, interval_s_min=5.0),
+    "reference_spread_c": ByException(deadband=0.1, interval_s_min=5.0),
+    "uncertainty_c": ByException(deadband=0.02, interval_s_min=5.0),
     "faces": ByException(interval_s_min=2.0, heartbeat_s=300.0),
 }
 """Health numbers of the gateway (series ``<gateway>/<metric>``) and how devices' metrics are thinned out."""

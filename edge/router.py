@@ -5,7 +5,16 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from cardea.contract.records import DeviceState
-from drivers.api import Accepted, DeviceEvent, PictureCaptured, Refused, TemperatureMeasured, UnitReported
+from drivers.api import (
+    Accepted,
+    DeviceEvent,
+    PictureCaptured,
+    Refused,
+    SpotMeasured,
+    TemperatureMeasured,
+    ThermalFrameCaptured,
+    UnitReported,
+)
 from edge.settings import Portal
 from edge.topology import uses
 
@@ -14,6 +23,8 @@ Report = Callable[[str, float], None]
 """A number of a series; never waits."""
 Look = Callable[[str, PictureCaptured], None]
 """A picture to be looked at; never waits."""
+Measure = Callable[[str, ThermalFrameCaptured | SpotMeasured], None]
+"""A thermal frame or spot to be measured; never waits."""
 
 
 class Takes(Protocol):
@@ -32,7 +43,12 @@ class Router:
     """Knows which portals use which device."""
 
     def __init__(
-        self, portals: Mapping[str, Portal], tasks: Mapping[str, Takes], report: Report, look: Look
+        self,
+        portals: Mapping[str, Portal],
+        tasks: Mapping[str, Takes],
+        report: Report,
+        look: Look,
+        measure: Measure,
     ) -> None:
         self._users: dict[str, list[Takes]] = {}
         for name, portal in portals.items():
@@ -40,11 +56,15 @@ class Router:
                 self._users.setdefault(device, []).append(tasks[name])
         self._report = report
         self._look = look
+        self._measure = measure
 
     async def take(self, device: str, event: DeviceEvent) -> Verdict:
         """Hand an event to every portal that uses the device; refused when one of them refuses."""
         if isinstance(event, PictureCaptured):
             self._look(device, event)
+            return Accepted()
+        if isinstance(event, ThermalFrameCaptured | SpotMeasured):
+            self._measure(device, event)
             return Accepted()
         self._numbers(device, event)
         users = self._users.get(device, ())

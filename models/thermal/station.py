@@ -105,7 +105,7 @@ def step(station: Station, frame: ThermalFrameCaptured, position: Position) -> t
     now_s = frame.at.mono_s
     station = _after_correction(station, frame)
     station = replace(station, offset=station.offset.waited(now_s))
-    meter = _meter(frame, position)
+    meter = meter_of(frame, position.overrides)
     condition = _unfit(frame, position, meter)
     seen = None
     if meter is not None and position.reference is not None and condition in (None, NotScreened.WARMING_UP):
@@ -212,12 +212,12 @@ def _unlike_a_person(top: Hottest | None, offset_c: float) -> NotScreened | None
     return NotScreened.TOO_HOT if top.mean_c + offset_c > BELIEVABLE_C_MAX else None
 
 
-def _meter(frame: ThermalFrameCaptured, position: Position) -> Radiometer | None:
+def meter_of(frame: ThermalFrameCaptured, overrides: Overrides) -> Radiometer | None:
     """What turns this frame's counts into temperatures; ``None`` when nothing does."""
     if frame.raw.dtype != np.uint16 or frame.raw.ndim != 2:
         return None
     try:
-        return _made(frame.scale, frame.conditions, position.overrides.over(frame.conditions))
+        return _made(frame.scale, frame.conditions, overrides.over(frame.conditions))
     except ValueError:
         return None
 

@@ -1,0 +1,77 @@
+"""A thermal frame as a small picture of temperatures, for scenes without people (docs/decisions/0008)."""
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from cardea.contract.scenes import Mark, MarkKind
+from drivers.api import RawFrame
+from models.thermal.radiometry import Radiometer
+from models.thermal.reference import Reference, look
+from models.thermal.roi import Region, hottest
+
+ROWS_MAX = 120
+COLUMNS_MAX = 160
+LEVELS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class ThermalPicture:
+    """One byte a pixel, row by row: 0 = ``min_c``, 255 = ``max_c``."""
+
+    width: int
+    height: int
+    min_c: float
+    max_c: float
+    grid: bytes
+
+
+def picture(raw: RawFrame, meter: Radiometer) -> ThermalPicture | None:
+    """``raw`` at most ``COLUMNS_MAX`` wide and ``ROWS_MAX`` high, whole blocks of pixels averaged into one.
+
+    What is left of a block at the right or bottom edge is not shown. ``None`` for an empty frame.
+    """
+    if raw.ndim != 2 or raw.size == 0:
+        return None
+    rows, columns = raw.shape
+    block = max(ceil(rows / ROWS_MAX), ceil(columns / COLUMNS_MAX), 1)
+    high, wide = min(block, rows), min(block, columns)
+    height, width = rows // high, columns // wide
+    blocks = raw[: height * high, : width * wide].reshape(height, high, width, wide)
+    temps_c = meter.celsius(blocks.mean(axis=(1, 3), dtype=np.float64))
+    min_c, max_c = float(temps_c.min()), float(temps_c.max())
+    share = (temps_c - min_c) / (max_c - min_c) if max_c > min_c else np.zeros_like(temps_c)
+    grid = np.rint(share * LEVELS).astype(np.uint8)
+    return ThermalPicture(width, height, round(min_c, 2), round(max_c, 2), grid.tobytes())
+
+
+def marks(
+    raw: RawFrame, meter: Radiometer, region: Region | None, reference: Reference | None
+) -> tuple[Mark, ...]:
+    """Where the region of interest and the reference lie in the frame, with what is found there, °C."""
+    found: list[Mark] = []
+    if region is not None and region.of(raw) is not None:
+        top = hottest(raw, region, meter)
+        temp_c = None if top is None else round(top.mean_c, 2)
+        size = region.right - region.left, region.bottom - region.top
+        found.append(_mark(MarkKind.ROI, raw, (region.left, region.top), size, temp_c))
+    if reference is not None and (seen := look(raw, reference, meter)) is not None:
+        radius_px = reference.radius_px
+        corner = reference.column - radius_px, reference.row - radius_px
+        size = 2 * radius_px, 2 * radius_px
+        found.append(_mark(MarkKind.REFERENCE, raw, corner, size, round(seen.median_c, 2)))
+    return tuple(found)
+
+
+def _mark(
+    kind: MarkKind,
+    raw: RawFrame,
+    corner: tuple[float, float],
+    size: tuple[float, float],
+    temp_c: float | None,
+) -> Mark:
+    rows, columns = raw.shape
+    left, top = max(0.0, corner[0] / columns), max(0.0, corner[1] / rows)
+    right, bottom = min(1.0, (corner[0] + size[0]) / columns), min(1.0, (corner[1] + size[1]) / rows)
+    return Mark(kind, left, top, right - left, bottom - top, temp_c)
