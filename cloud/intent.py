@@ -42,8 +42,8 @@ class Intent:
         """Send a signed order; it is in the ledger before it is on the bus. Its answer comes as a receipt.
 
         Raises:
-            ValueError: ``gateway`` is no gateway id, or ``valid_s`` is not within 0…``ORDER_VALID_S_MAX`` (for a
-                start ``START_VALID_S_MAX``).
+            ValueError: ``gateway`` is no gateway id, or ``valid_s`` is not within 0…``ORDER_VALID_S_MAX``;
+                0…``START_VALID_S_MAX`` for a start.
             BusDown: not connected; nothing was sent. Or the connection broke: it may have been sent.
         """
         address = topic(gateway, Leaf.ORDER)

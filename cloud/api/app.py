@@ -43,6 +43,7 @@ def api(house: House) -> FastAPI:
     app.state.clock = house.clock
     app.state.series = house.series
     app.state.zone = house.zone
+    app.state.entries = house.entries
     routes = APIRouter(prefix=API_PATH)
     for module in (session, places, passages, devices, series, zones, scenes, wall, alerts, orders):
         routes.include_router(module.router)

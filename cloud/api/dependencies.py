@@ -10,6 +10,7 @@ from cloud.access.account import Account
 from cloud.access.sessions import Sessions
 from cloud.aggregator import Aggregator
 from cloud.disinfection import Disinfection
+from cloud.entries_today import EntriesToday
 from cloud.ledger import Ledger
 from cloud.ledger.scope import Role
 from cloud.series.store import Readable
@@ -43,6 +44,10 @@ def _zone(request: Request) -> dt.tzinfo:
     return cast("dt.tzinfo", request.app.state.zone)
 
 
+def _entries(request: Request) -> EntriesToday:
+    return cast("EntriesToday", request.app.state.entries)
+
+
 def _disinfection(request: Request) -> Disinfection:
     return Disinfection(_ledger(request), _sessions(request), _aggregator(request).intent)
 
@@ -65,6 +70,7 @@ FromClock = Annotated[Clock, Depends(_clock)]
 FromSeries = Annotated[Readable, Depends(_series)]
 FromZone = Annotated[dt.tzinfo, Depends(_zone)]
 """The house's time zone, in which days begin."""
+FromEntries = Annotated[EntriesToday, Depends(_entries)]
 FromDisinfection = Annotated[Disinfection, Depends(_disinfection)]
 FromAggregator = Annotated[Aggregator, Depends(_aggregator)]
 LOGGED_IN = Depends(_account)

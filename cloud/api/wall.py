@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 
-from cloud.api.dependencies import Caller, FromClock, FromLedger, FromSeries, FromZone
+from cloud.api.dependencies import Caller, FromClock, FromEntries, FromLedger, FromSeries, FromZone
 from cloud.day import midnight_before
 from cloud.ledger import reads
 from cloud.ledger.views import WallSite
@@ -35,13 +35,18 @@ class Wall:
 
 @router.get("/wall")
 async def wall(
-    account: Caller, ledger: FromLedger, series: FromSeries, clock: FromClock, zone: FromZone
+    account: Caller,
+    ledger: FromLedger,
+    series: FromSeries,
+    clock: FromClock,
+    zone: FromZone,
+    entries: FromEntries,
 ) -> Wall:
     """Worst open alert, entries since midnight, devices, zones and temperatures of every site."""
     now = clock.now().utc
     since = midnight_before(now, zone).astimezone(dt.UTC)
-    sites = await ledger.read(reads.wall, account.scope, since)
-    gateways = [row.id for row in await ledger.read(reads.gateways, account.scope)]
+    sites = await ledger.read(reads.wall, account.scope, await entries.counts(ledger, since))
+    gateways = await ledger.read(reads.visible_gateways, account.scope)
     found = warmest(series.latest(gateways), now)
     return Wall(
         since=since,

@@ -25,6 +25,7 @@ _TITLES: Mapping[str, str] = {
     "alerts_open": msg("Open alerts"),
     "clock_quality": msg("Clock quality (2 = synchronised)"),
 }
+_CELSIUS = "°C"
 _UNITS: Mapping[str, tuple[str, int]] = {
     "_uw_cm2": ("µW/cm²", 1),
     "_mj_cm2": ("mJ/cm²", 2),
@@ -35,7 +36,7 @@ _UNITS: Mapping[str, tuple[str, int]] = {
     "_mb": ("MB", 0),
     "_hz": ("Hz", 1),
     "_rows": ("", 0),
-    "_c": ("°C", 1),
+    "_c": (_CELSIUS, 1),
     "_v": ("V", 2),
     "_h": ("h", 1),
     "_s": ("s", 1),
@@ -57,5 +58,7 @@ def unit_of(metric: str) -> tuple[str, int]:
 def value_text(say: Translator, metric: str, value: float) -> str:
     """A number with its unit, as the reader writes it."""
     unit, decimals = unit_of(metric)
+    if unit == _CELSIUS:
+        return say.temperature_c(value)
     number = say.number(value, decimals)
     return say.text("{number} {unit}", number=number, unit=unit) if unit else number

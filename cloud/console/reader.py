@@ -1,7 +1,7 @@
 """Who looks at a page: their account, language and time zone, and where the page gets its data."""
 
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote, urlencode
@@ -14,29 +14,14 @@ from cloud.access.account import Account
 from cloud.access.sessions import Sessions
 from cloud.aggregator import Aggregator
 from cloud.day import midnight_before
+from cloud.entries_today import EntriesToday
 from cloud.ledger import Ledger
 from cloud.ledger.scope import Scope
 from cloud.ledger.views import AlertRow
-from cloud.series.store import HistoryUnavailable, Latest, Point, Readable
+from cloud.series.store import Readable
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Nothing:
-    """No time series are kept."""
-
-    def latest(self, gateways: Collection[str], device: str | None = None) -> tuple[Latest, ...]:
-        """Nothing."""
-        del gateways, device
-        return ()
-
-    async def history(
-        self, gateway: str, series: str, since: dt.datetime, until: dt.datetime, points_max: int
-    ) -> tuple[Point, ...]:
-        """Cannot be asked for."""
-        del gateway, series, since, until, points_max
-        raise HistoryUnavailable("no time series are kept: name a store in [series]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +33,8 @@ class House:
     sessions: Sessions
     clock: Clock
     zone: dt.tzinfo
-    series: Readable = field(default_factory=Nothing)
+    series: Readable
+    entries: EntriesToday = field(default_factory=EntriesToday)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,10 +42,11 @@ class Wall:
 
     async def refresh(self) -> None:
         """Read everything anew and show it."""
-        say, now = self._say, self._reader.now()
-        sites = await self._reader.read(reads.wall, self._reader.today())
+        say, now, house = self._say, self._reader.now(), self._reader.house
+        entries = await house.entries.counts(house.ledger, self._reader.today())
+        sites = await self._reader.read(reads.wall, entries)
         gateways = {row.id: row.site for row in await self._reader.read(reads.gateways)}
-        warm = _by_site(warmest(self._reader.house.series.latest(gateways), now), gateways)
+        warm = _by_site(warmest(house.series.latest(gateways), now), gateways)
         sites = tuple(sorted(sites, key=badness))
         order = [site.site for site in sites]
         if order != list(self._tiles):
@@ -53,7 +54,7 @@ class Wall:
         for site in sites:
             self._tiles[site.site].set_content(tile(say, site, warm.get(site.site), now))
         self._show_sums(sites)
-        self._time.set_text(say.moment(now, self._reader.house.zone))
+        self._time.set_text(say.moment(now, house.zone))
 
     def _lay(self, order: list[str]) -> None:
         self._wall.clear()

@@ -64,6 +64,7 @@ from cloud.api.app import create_app
 from cloud.console.reader import House
 from cloud.ledger import Ledger, accounts
 from cloud.ledger.scope import Role, Scope
+from cloud.series.embedded import EmbeddedStore
 from cloud.series.store import Latest, Point
 from cloud.settings import CloudSettings
 
@@ -381,7 +382,8 @@ async def main(folder: Path, port: int, towers: int) -> None:
     ledger = await Ledger.open(configured.ledger_url, CLOCK)
     broker = MemoryBroker(CLOCK)
     key = Ed25519PrivateKey.from_private_bytes(bytes(32))
-    aggregator = Aggregator(configured, broker.bus("aggregator"), ledger, key, CLOCK, ENTROPY)
+    kept = EmbeddedStore(folder / "series", CLOCK)
+    aggregator = Aggregator(configured, broker.bus("aggregator"), ledger, key, CLOCK, ENTROPY, kept)
     await aggregator.start()
     working = asyncio.create_task(aggregator.run())
     await aggregator.ready.wait()
@@ -400,13 +402,15 @@ async def main(folder: Path, port: int, towers: int) -> None:
     app = create_app(house, frozenset({"127.0.0.1"}), folder / "console")
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False))
     serving = asyncio.create_task(server.serve())
-    while not server.started and not serving.done():
+    while not server.started and not serving.done():  # noqa: ASYNC110  # uvicorn tells nobody
         await asyncio.sleep(0.05)
-    print("ready", password, flush=True)
+    sys.stdout.write(f"ready {password}\n")
+    sys.stdout.flush()
     await asyncio.wait((serving, working, *going_on), return_when=asyncio.FIRST_COMPLETED)
     for task in (working, *going_on):
         if task.done():
             task.result()
+    await kept.close()
     await ledger.close()
 
 

@@ -11,7 +11,7 @@ from cloud.ledger.reads.devices import device_events, devices
 from cloud.ledger.reads.entries import entries, entry, outcome_counts, passages, reason_counts
 from cloud.ledger.reads.pieces import is_visible, visible_gateways
 from cloud.ledger.reads.places import gateways, organisations, portals, sites
-from cloud.ledger.reads.wall import wall
+from cloud.ledger.reads.wall import entries_after, wall
 from cloud.ledger.reads.zones import cycle_orders, zone_history, zones
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "device_events",
     "devices",
     "entries",
+    "entries_after",
     "entry",
     "epochs",
     "gateways",

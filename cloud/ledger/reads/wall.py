@@ -1,7 +1,8 @@
 """Every site at a glance: a fixed number of queries, however many sites there are."""
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, select
@@ -16,12 +17,34 @@ from cloud.ledger.views import OpenAlert, WallSite, WallZone
 _WORST_FIRST = tuple(Severity)
 
 
-def wall(connection: Connection, scope: Scope, since: dt.datetime) -> tuple[WallSite, ...]:
-    """The sites in scope by name, with entries counted from ``since`` on."""
+def entries_after(connection: Connection, n: int, since: dt.datetime) -> tuple[int, dict[str, int]]:
+    """The newest row's number, and how many granted entries of each gateway came after row ``n``: of all
+    gateways, for :class:`cloud.entries_today.EntriesToday`, not for people.
+    """
+    d = t.decisions.c
+    last = connection.execute(select(func.max(d.n))).scalar() or n
+    query = (
+        select(d.gateway, func.count().label("counted"))
+        .where(
+            d.n > n,
+            d.n <= last,
+            d.at >= since,
+            d.side == Side.INGRESS.value,
+            d.outcome == Outcome.GRANT.value,
+        )
+        .group_by(d.gateway)
+    )
+    return last, {r.gateway: r.counted for r in connection.execute(query)}
+
+
+def wall(connection: Connection, scope: Scope, entries: Mapping[str, int]) -> tuple[WallSite, ...]:
+    """The sites in scope by name; ``entries`` are those of today by gateway."""
     alerts, zones = _alerts(connection, scope), _zones(connection, scope)
     gateways = {r.site: r for r in connection.execute(_gateways(scope))}
     devices = {r.site: r for r in connection.execute(_devices(scope))}
-    entries = {r.site: r.counted for r in connection.execute(_entries(scope, since))}
+    entered: Counter[str] = Counter()
+    for r in connection.execute(select(t.gateways).where(t.gateways.c.id.in_(scope.gateway_ids()))):
+        entered[r.site] += entries.get(r.id, 0)
     sites = select(t.sites).where(scope.covers_site()).order_by(t.sites.c.name, t.sites.c.id)
     return tuple(
         WallSite(
@@ -33,7 +56,7 @@ def wall(connection: Connection, scope: Scope, since: dt.datetime) -> tuple[Wall
             heard_at=gateways[r.id].heard_at if r.id in gateways else None,
             worst=min(alerts[r.id], key=_badness, default=None),
             alerts_open=sum(alert.count for alert in alerts[r.id]),
-            entries=entries.get(r.id, 0),
+            entries=entered[r.id],
             devices=devices[r.id].counted if r.id in devices else 0,
             devices_online=devices[r.id].online if r.id in devices else 0,
             zones=tuple(zones[r.id]),
@@ -68,21 +91,6 @@ def _devices(scope: Scope) -> Any:  # noqa: ANN401  # as above
         select(g.site, func.count().label("counted"), func.sum(case((lives, 1), else_=0)).label("online"))
         .select_from(t.devices.join(t.gateways, g.id == d.gateway))
         .where(d.gateway.in_(scope.gateway_ids()))
-        .group_by(g.site)
-    )
-
-
-def _entries(scope: Scope, since: dt.datetime) -> Any:  # noqa: ANN401  # as above
-    d, g = t.decisions.c, t.gateways.c
-    return (
-        select(g.site, func.count().label("counted"))
-        .select_from(t.decisions.join(t.gateways, g.id == d.gateway))
-        .where(
-            d.gateway.in_(scope.gateway_ids()),
-            d.at >= since,
-            d.side == Side.INGRESS.value,
-            d.outcome == Outcome.GRANT.value,
-        )
         .group_by(g.site)
     )
 

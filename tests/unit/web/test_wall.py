@@ -2,7 +2,10 @@
 
 import datetime as dt
 
+import msgspec
+
 from cardea.contract.records import AlertKind, DeviceState, Outcome, Severity, Side
+from cardea.contract.time import wire_time
 from cardea.contract.zones import ZoneState
 from cloud.ledger.scope import Role
 from cloud.series.store import Latest
@@ -58,3 +61,24 @@ async def test_a_district_sees_the_towers_of_its_district_and_a_site_that_never_
     (site,) = (await district.get("/api/v1/wall")).json()["sites"]
     assert (site["site"], site["worst"], site["heard_at"], site["zones"]) == ("tower", None, None, [])
     await district.aclose()
+
+
+async def test_entries_are_counted_on_and_begin_anew_with_the_day(town, make):
+    house = town.house
+    today, yesterday = (
+        house.clock.now().utc - dt.timedelta(hours=1),
+        house.clock.now().utc - dt.timedelta(days=1),
+    )
+
+    async def counted(since):
+        return await house.entries.counts(house.ledger, since)
+
+    assert await counted(today) == {}
+    await town.send("tower-1", make.decision(), make.decision(outcome=Outcome.DENY))
+    assert await counted(today) == {"tower-1": 1}
+    assert await counted(today) == {"tower-1": 1}, "nothing is counted twice"
+    earlier = wire_time(CLOCK.now())
+    earlier = msgspec.structs.replace(earlier, utc=earlier.utc - dt.timedelta(hours=5))
+    await town.send("tower-1", make.decision(), make.decision(at=earlier), make.decision(side=Side.EGRESS))
+    assert await counted(today) == {"tower-1": 2}, "an entry of before is none of today"
+    assert await counted(yesterday) == {"tower-1": 3}
