@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from drivers.api import RawFrame
 
-HEIGHT, WIDTH = 120, 160
+HEIGHT, WIDTH = FRAME_SHAPE = (120, 160)
 KELVIN_C = 273.15
 COUNTS_PER_K = 100
 Disc = tuple[int, int, int]
