@@ -133,14 +133,15 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _secrets_named(configuration: "Configuration") -> list[str]:
-    """Every secret that a device's settings name (keys that end in ``_secret``)."""
+    """Every secret that a device's or a link's settings name (keys that end in ``_secret``)."""
+    settings = configuration.settings
+    parts = [*(device.settings for device in configuration.devices.values()), *settings.links.values()]
     named = [
         str(value)
-        for device in configuration.devices.values()
-        for key, value in device.settings.model_dump().items()
+        for part in parts
+        for key, value in part.model_dump().items()
         if key.endswith("_secret") and value
     ]
-    settings = configuration.settings
     return [*named, *filter(None, (settings.trust.pass_code_secret, settings.gateway.linkage_secret))]
 
 

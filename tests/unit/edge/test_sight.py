@@ -1,6 +1,7 @@
 """The gateway's look at pictures: by itself, in a gateway in virtual time, and with a real camera link."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cardea.cli.main import main
 from cardea.contract.batches import Lane
 from cardea.contract.encoding import ALERT, RECORD
 from cardea.contract.reasons import Reason
@@ -598,6 +600,12 @@ link = "video"
 capture = true
 settings = { fps_max = 30 }
 """
+READER = '[devices.reader]\ndriver = "test.reader"\n'
+TERMINAL = """
+[devices.reader]
+driver = "gates.hikvision"
+settings = { base_url = "http://192.0.2.9", user = "staff", password_secret = "x", transport = "stream" }
+"""
 REAL = CONFIG.replace('[devices.camera]\ndriver = "test.camera"\n', CAMERA)
 
 
@@ -619,6 +627,17 @@ def test_check_says_that_the_model_is_missing(tmp_path: Path, monkeypatch: pytes
         real_host(settings, SystemClock(), SystemEntropy()).open_detector()
     with pytest.raises(ModelUnavailable):
         tower.host().open_detector()
+
+
+def test_check_says_that_a_streams_password_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream = 'source = "rtsp://staff@192.0.2.7/live"\npassword_secret = "camera-password"\n'
+    text = REAL.replace('source = "door.mkv"\nloop = true\n', stream)
+    (tmp_path / "gateway.toml").write_text(TERMINAL.join(text.split(READER)))
+    assert main(["edge", "check", "--config", str(tmp_path / "gateway.toml"), "--json"]) == 0
+    notices = json.loads(capsys.readouterr().out)["notices"]
+    assert any(str(tmp_path / "secrets" / "camera-password") in notice for notice in notices)
 
 
 @pytest.mark.needs_test_data
