@@ -1,7 +1,6 @@
 """Pictures without people: FLIR files of an electrical cabinet, and a recording of moving shapes."""
 
 import asyncio
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -19,20 +18,16 @@ Bgr = npt.NDArray[np.uint8]
 
 
 class CabinetCamera:
-    """Writes a file every few seconds and leaves the newest few."""
+    """Writes its picture every few seconds; whoever reads finds the one before or the new one, whole."""
 
     def __init__(self, settings: Picture, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._began_s = clock.monotonic_s()
-        self._written = 0
         self._writing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Write the first file, so that a gateway finds one; raises OSError."""
-        self._settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in self._settings.folder.glob("cabinet-*.fff"):
-            left.unlink()
+        """Write the first picture, so that a gateway finds one; raises OSError."""
         self._write()
         self._writing = asyncio.create_task(self._write_for_ever())
         return self
@@ -54,12 +49,7 @@ class CabinetCamera:
         now = self._clock.now()
         camera = fff.Camera(taken_utc_s=int(now.utc.timestamp()))
         content = fff.fff(fff.test_scene(now.mono_s - self._began_s), camera=camera)
-        write_whole(self._file(self._written), content)
-        self._file(self._written - self._settings.kept).unlink(missing_ok=True)
-        self._written += 1
-
-    def _file(self, number: int) -> Path:
-        return self._settings.folder / f"cabinet-{number:06}.fff"
+        write_whole(self._settings.path, content)
 
 
 def write_recording(settings: Video) -> None:

@@ -41,11 +41,10 @@ class SpotPyrometer(Settings):
 
 
 class Picture(Settings):
-    """A simulated thermal camera that watches an electrical cabinet and writes FLIR files into a folder."""
+    """A simulated thermal camera that watches an electrical cabinet and writes its picture as a FLIR file."""
 
-    folder: RelativePath = Field(description="Folder that the gateway watches")
-    every_s: float = Field(default=5.0, ge=0.5, le=3600, description="Between two files; s")
-    kept: int = Field(default=5, ge=1, le=100, description="How many files are left there")
+    path: RelativePath = Field(description="The file (.fff), which each new picture replaces")
+    every_s: float = Field(default=5.0, ge=0.5, le=3600, description="Between two pictures; s")
 
 
 class Video(Settings):
@@ -74,10 +73,10 @@ class Zone(Settings):
     """A volume that is disinfected, with its inputs on a board and its unit."""
 
     unit: Id = Field(description="Name of its unit")
-    door: Input = Field(description="Contact of its door; active while it is closed")
+    door: Input = Field(description="Contact of its door; active while it is not closed")
     pir: Input = Field(description="Passive infrared sensor; active while somebody moves")
     radar: Input = Field(description="Millimetre-wave sensor; active while somebody breathes")
-    estop: Input = Field(description="Emergency stop loop; active while it is sound")
+    estop: Input = Field(description="Emergency stop loop; active while it is pressed")
     arm: Input = Field(description="Key switch; active while it is turned on")
     fire: Input = Field(description="Contact of the fire panel")
 

@@ -34,15 +34,8 @@ class Washroom:
         self._unit = unit
         self._seed = seed
         self._clock = clock
-        for wired, active in (
-            (zone.door, True),
-            (zone.estop, True),
-            (zone.pir, False),
-            (zone.radar, False),
-            (zone.arm, False),
-            (zone.fire, False),
-        ):
-            self._wiring.put(wired, active=active)
+        for wired in zone.inputs.values():
+            self._wiring.put(wired, active=False)
 
     async def run(self, speed: float = 1.0) -> None:
         """Let the plan happen, until cancelled."""
@@ -89,13 +82,12 @@ class Washroom:
         self._unit.new_lamp()
 
     async def _through_the_door(self, *, inside_after: bool) -> None:
-        self._wiring.put(self._zone.door, active=False)
-        await self._clock.sleep(DOOR_S / 2)
-        self._wiring.put(self._zone.pir, active=inside_after)
-        await self._clock.sleep(RADAR_LAG_S)
-        self._wiring.put(self._zone.radar, active=inside_after)
-        await self._clock.sleep(DOOR_S / 2)
-        self._wiring.put(self._zone.door, active=True)
+        with self._wiring.active(self._zone.door):
+            await self._clock.sleep(DOOR_S / 2)
+            self._wiring.put(self._zone.pir, active=inside_after)
+            await self._clock.sleep(RADAR_LAG_S)
+            self._wiring.put(self._zone.radar, active=inside_after)
+            await self._clock.sleep(DOOR_S / 2)
 
 
 _DEEDS: Mapping[Deed, Callable[[Washroom], Awaitable[None]]] = {

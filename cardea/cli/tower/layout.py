@@ -23,6 +23,8 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "gate_2_port": 18102,
     "gate_3_port": 18103,
     "qr_port": 18091,
+    "spot_port": 18092,
+    "lepton_port": 18093,
 }
 _SEARCH_MAX = 200
 

@@ -39,6 +39,8 @@ def ports(tower: Layout) -> dict[str, int]:
         "listener_port": gateway["links"]["terminals"]["port"],
         **{f"gate_{n}_port": sim["terminals"][f"gate-{n}"]["port"] for n in (1, 2, 3)},
         "qr_port": sim["readers"]["qr-1"]["port"],
+        "spot_port": sim["thermometers"]["spot-1"]["port"],
+        "lepton_port": sim["thermometers"]["lepton-1"]["port"],
     }
 
 
@@ -63,7 +65,8 @@ def test_all_processes_agree_on_their_ports(tower, free_ports):
     for n in (1, 2, 3):
         base_url = gateway["devices"][f"gate-{n}"]["settings"]["base_url"]
         assert base_url == f"http://127.0.0.1:{found[f'gate_{n}_port']}"
-    assert gateway["links"]["qr-1"]["port"] == found["qr_port"]
+    for link, port in (("qr-1", "qr_port"), ("spot-1", "spot_port"), ("lepton-1", "lepton_port")):
+        assert gateway["links"][link]["port"] == found[port]
     assert found["console_port"] == 9000
 
 

@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cardea.cli.main import main
+from cardea.cli.tower.layout import DEFAULT_PORTS
 from cardea.runtime.notify import READY, VARIABLE
 from cardea.runtime.private_files import write_private
 from cardea.runtime.signing_keys import private_pem
@@ -22,7 +23,8 @@ TEMPLATE = Path(__file__).parents[3] / "configs" / "demo" / "sim.toml"
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """The demo's own sim.toml, on ports that are free."""
-    ports: dict[str, object] = dict.fromkeys(("gate_1_port", "gate_2_port", "gate_3_port", "qr_port"), "0")
+    names = [name for name in DEFAULT_PORTS if name not in {"console_port", "broker_port", "listener_port"}]
+    ports: dict[str, object] = dict.fromkeys(names, "0")
     file = tmp_path / "sim.toml"
     file.write_text(Template(TEMPLATE.read_text("utf-8")).substitute(ports), "utf-8")
     key = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
