@@ -145,9 +145,11 @@ class VideoLink:
                 self._play(source, hand)
             finally:
                 source.close()
-            again = self._settings.loop and is_file(self._settings.source) and hand.number > before
+            recorded = is_file(self._settings.source)
+            again = recorded and self._settings.loop and hand.number > before
             if not again and not hand.stop.is_set():
-                raise DeviceLost(f"link {self.name}: {self._settings.source} has ended")
+                ended = "has ended" if recorded else "sends nothing more"
+                raise DeviceLost(f"link {self.name}: {self._settings.source} {ended}")
 
     def _play(self, source: VideoSource, hand: "_Hand") -> None:
         period_s = 1.0 / self._settings.fps_max

@@ -338,7 +338,7 @@ async def test_a_picture_that_cannot_be_decoded_is_passed_over(monkeypatch):
     monkeypatch.setattr(video, "VideoSource", Camera)
     found, why = await seen(link_of("/dev/video0", fps_max=60))
     assert [picture.number for picture in found] in ([2], [3], [2, 3])
-    assert str(why).endswith("has ended")
+    assert str(why).endswith("sends nothing more")
 
 
 async def test_a_closed_source_without_an_error_is_a_loss(recording, monkeypatch):
