@@ -106,7 +106,7 @@ class Gathering:
             return
         since_s = self._means.clock.monotonic_s() - self._decided_s
         stays = bool(screened.presence) and (screened.device, screened.presence) == self._let_in
-        if self._case is None and since_s < (LEAVING_S if stays else AFTERGLOW_S):
+        if (stays and since_s < LEAVING_S) or (self._case is None and since_s < AFTERGLOW_S):
             return
         self._measured = screened
         self._arrived.set()

@@ -137,14 +137,14 @@ class _Post:
         """Look at one frame after another, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
+            while self._newest is None:
+                self._arrived.clear()
+                await self._arrived.wait()
             event, self._newest = self._newest, None
-            if event is not None:
-                self._state, step = await loop.run_in_executor(worker, self._step, event)
-                self._measured += 1
-                self._tell(event, step)
-                del event
+            self._state, step = await loop.run_in_executor(worker, self._step, event)
+            self._measured += 1
+            self._tell(event, step)
+            del event
 
     def picture(self) -> Mapping[str, object]:
         """For ``cardea edge status``."""
