@@ -10,6 +10,7 @@ from drivers.api import Command, DeviceLost, DeviceMisconfigured, Executed, Leas
 from drivers.disinfection.uv_modbus.outputs import Leases
 from drivers.disinfection.uv_modbus.settings import UvSettings
 from drivers.links.modbus import BitTable, LineBusy, ModbusLink
+from drivers.links.spans import spans
 
 ATTEMPTS = 2
 REFRESHES = 3
@@ -86,8 +87,7 @@ class Actuation:
         await self._write_due()
         async with self._writing:
             await self._refresh(self.leases.active(self._clock.monotonic_s()))
-            found = await self._link.read_bits(self._unit, BitTable.COILS, self.leases.coils)
-            astray = self.leases.astray(found)
+            astray = self.leases.astray(await self._read_back())
             if astray is not None:
                 self.leases.abandon(astray)
                 raise OutputAstray(f"unit {self._unit}: coil {astray} is not as it was switched")
@@ -127,6 +127,13 @@ class Actuation:
             self._changed.set()
             await self._write(coil, on=command.lease_s > 0)
         return Executed()
+
+    async def _read_back(self) -> dict[int, bool]:
+        """The relays' coils and no others: a unit may refuse an address that it lacks."""
+        found: dict[int, bool] = {}
+        for first, count in spans(self.leases.coils, gap_max=0, count_max=len(self.leases.coils)):
+            found |= await self._link.read_bits(self._unit, BitTable.COILS, range(first, first + count))
+        return found
 
     async def _write_due(self) -> None:
         async with self._writing:

@@ -7,13 +7,12 @@ from cardea.contract.time import Instant
 from drivers.api import DeviceEvent, Reject
 from drivers.disinfection.uv_modbus.readings import Readings
 from drivers.disinfection.uv_modbus.registers import COUNT_MAX, Batch, Cell, batches
-from drivers.disinfection.uv_modbus.settings import Table, UvSettings
+from drivers.disinfection.uv_modbus.settings import BITS, Table, UvSettings
 from drivers.links.rtu import Garbage, RtuFrame, RtuFramer, encode
 
 SAMPLE_BYTES_MAX = 120
 _FUNCTIONS: Mapping[Table, int] = {Table.COIL: 1, Table.DISCRETE: 2, Table.HOLDING: 3, Table.INPUT: 4}
 _TABLES: Mapping[int, Table] = {function: table for table, function in _FUNCTIONS.items()}
-_BITS = frozenset({Table.COIL, Table.DISCRETE})
 _REQUEST = struct.Struct(">HH")
 
 
@@ -74,7 +73,7 @@ class LineDecoder:
 def exchange(unit: int, batch: Batch, words: Sequence[int]) -> bytes:
     """A reading as it stands on an RTU line: the request and its answer."""
     function = _FUNCTIONS[batch.table]
-    if batch.table in _BITS:
+    if batch.table in BITS:
         packed = sum(bit << place for place, bit in enumerate(words)).to_bytes(_size(batch), "little")
     else:
         packed = struct.pack(f">{batch.count}H", *words)
@@ -84,10 +83,10 @@ def exchange(unit: int, batch: Batch, words: Sequence[int]) -> bytes:
 
 def _size(batch: Batch) -> int:
     """Bytes of data in the answer."""
-    return (batch.count + 7) // 8 if batch.table in _BITS else 2 * batch.count
+    return (batch.count + 7) // 8 if batch.table in BITS else 2 * batch.count
 
 
 def _words(batch: Batch, content: bytes) -> Sequence[int]:
-    if batch.table in _BITS:
+    if batch.table in BITS:
         return [content[place // 8] >> place % 8 & 1 for place in range(batch.count)]
     return struct.unpack(f">{batch.count}H", content)

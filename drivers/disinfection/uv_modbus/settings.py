@@ -24,6 +24,7 @@ WATCHDOG_POLLS_MIN = 3
 WATCHDOG_S_MAX = 2.0
 """SAFETY.md D3."""
 _LAST_ADDRESS = 65535
+_ALL = 0xFFFF
 
 
 class Table(StrEnum):
@@ -33,6 +34,10 @@ class Table(StrEnum):
     DISCRETE = "discrete"
     HOLDING = "holding"
     INPUT = "input"
+
+
+BITS = frozenset({Table.COIL, Table.DISCRETE})
+"""Tables whose cells are bits."""
 
 
 class NumberType(StrEnum):
@@ -105,11 +110,19 @@ class Signal(DeviceSettings):
         default=Table.DISCRETE, description="coil or discrete (bits), holding or input (registers)"
     )
     address: Address = Field(description="bit or register, counted from 0")
-    mask: int = Field(default=0xFFFF, ge=1, le=0xFFFF, description="bits of a register that count")
+    mask: int = Field(default=_ALL, ge=1, le=_ALL, description="bits of a register that count")
     on_min: int = Field(
-        default=1, ge=1, le=0xFFFF, description="least count, after the mask, that means on; a bit counts 1"
+        default=1, ge=1, le=_ALL, description="least count of a register, after the mask, that means on"
     )
     inverted: bool = Field(default=False, description="true: what would mean on means off")
+
+    @model_validator(mode="after")
+    def _can_be_on(self) -> "Signal":
+        if self.table in BITS and (self.mask != _ALL or self.on_min != 1):
+            raise ValueError("mask and on_min are for registers; a bit is 0 or 1")
+        if self.on_min > self.mask:
+            raise ValueError(f"on_min {self.on_min} is more than the mask {self.mask} lets through")
+        return self
 
 
 class Relay(DeviceSettings):

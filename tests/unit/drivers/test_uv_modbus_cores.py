@@ -462,6 +462,17 @@ SIGNALS = DRIVER.example["signals"]
         ({"signals": [*SIGNALS, {"metric": "watchdog", "address": 9}]}, "metric watchdog is given twice"),
         ({"contactor": {"coil": 0}}, "coil 0 is given twice"),
         ({"emitter": None}, "upstream of an emitter"),
+        ({"signals": [{**SIGNALS[0], "mask": 2}, *SIGNALS[1:]]}, "a bit is 0 or 1"),
+        ({"signals": [{**SIGNALS[0], "on_min": 2}, *SIGNALS[1:]]}, "a bit is 0 or 1"),
+        (
+            {
+                "signals": [
+                    *SIGNALS,
+                    {"metric": "a_on", "table": "input", "address": 1, "mask": 6, "on_min": 7},
+                ]
+            },
+            "lets through",
+        ),
         ({"watchdog": {"address": 0, "value": 0}}, "greater than or equal to 1"),
         ({"watchdog": {"address": 0, "value": 5}}, "shorter than 3 readings"),
         ({"watchdog": {"address": 0, "value": 21}}, "no more than 2.0 s"),

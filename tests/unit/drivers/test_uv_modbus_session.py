@@ -282,6 +282,29 @@ async def test_without_an_emitter_a_unit_is_watched_and_nothing_is_written(
     assert not {function for function, _ in uv.heard} & {WRITE_COIL, WRITE_REGISTER}
 
 
+async def test_an_emitter_without_a_contactor_and_a_coil_far_from_the_other(
+    tcp, emitted, open_device, running
+):
+    uv, link, _ = tcp
+    uv.force(Part.CONTACTOR, on=True)
+    device = open_device(NAME, link, **settings(contactor=None))
+    async with running(device.run(emitted)):
+        await online(emitted)
+        assert await device.submit(LeaseOutput("a", EMITTER, 2.0)) == Executed()
+        await reported(emitted, output_on=1.0)
+        receipt = await device.submit(LeaseOutput("b", CONTACTOR, 2.0))
+        assert isinstance(receipt, NotExecuted)
+        assert receipt.reason is RefusalReason.UNSUPPORTED
+    assert uv.on(Part.CONTACTOR)
+    assert not uv.on(Part.EMITTER)
+    apart = open_device(NAME, link, **settings(contactor={"coil": 15}))
+    before = len(uv.heard)
+    async with running(apart.run(emitted)):
+        await online(emitted, since=len(emitted.all))
+    read = {address for function, address in list(uv.heard)[before:] if function == 1}
+    assert read == {EMITTER_COIL, 15}
+
+
 # --- D5: off before anything else ----------------------------------------------------------------
 
 
