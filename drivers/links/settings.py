@@ -113,9 +113,9 @@ class VideoSettings(Settings):
     )
     fps_max: float = Field(default=10.0, ge=0.1, le=60, description="pictures handed on at the most, per s")
     loop: bool = Field(default=False, description="a recording begins again at its end")
-    open_s_max: float = Field(default=5.0, ge=0.5, le=30, description="how long to try to open it, s")
+    open_s_max: float = Field(default=5.0, ge=0.5, le=20, description="how long to try to open it, s")
     silence_s_max: float = Field(
-        default=5.0, ge=0.5, le=60, description="without a picture this long the source is lost, s"
+        default=5.0, ge=0.5, le=20, description="without a picture this long the source is lost, s"
     )
 
     @model_validator(mode="after")

@@ -32,7 +32,7 @@ from drivers.links.video import VideoLink, VideoPicture
 
 DRIVER = catalog.find("gates.camera")
 HEIGHT, WIDTH = 24, 40
-WITHIN_S = 8.0
+WITHIN_S = 20.0
 
 
 def instant(mono_s):

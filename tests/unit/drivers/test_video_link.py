@@ -23,7 +23,7 @@ from drivers.links.video_source import address, as_bgr, as_counts
 video_source.silence()
 FRAMES = 12
 HEIGHT, WIDTH = 48, 64
-WITHIN_S = 8.0
+WITHIN_S = 20.0
 
 
 def grey(number):
@@ -111,7 +111,9 @@ async def test_a_recording_is_played_and_its_end_is_a_loss(recording):
 
 async def test_no_more_pictures_than_asked_for(recording):
     found, _ = await seen(link_of(recording, fps_max=10))
-    assert len(found) <= 3, "0.12 s at ten per second"
+    lasted_s = found[-1].at.mono_s - found[0].at.mono_s
+    assert len(found) <= 10 * lasted_s + 2
+    assert len(found) < FRAMES
 
 
 async def test_a_recording_that_loops_begins_again(recording):

@@ -146,13 +146,13 @@ class Camera:
             await asyncio.sleep(1 / FPS)
 
 
-def link_to(camera: Camera, password: str = PASSWORD) -> VideoLink:
+def link_to(camera: Camera, password: str = PASSWORD, silence_s_max: float = 5.0) -> VideoLink:
     settings = VideoSettings(
         kind="video",
         source=f"rtsp://{USER}@127.0.0.1:{camera.port}/door",
         password_secret="camera",
         fps_max=60,
-        silence_s_max=1.5,
+        silence_s_max=silence_s_max,
     )
     link = open_link("door", settings, SystemClock(), lambda name: password)
     assert isinstance(link, VideoLink)
@@ -189,7 +189,7 @@ async def test_a_wrong_password_is_a_loss() -> None:
 async def test_a_stream_that_falls_silent_is_lost_and_comes_back() -> None:
     async with Camera() as camera, asyncio.timeout(2 * WITHIN_S):
         camera.silent_after = 60
-        link = link_to(camera)
+        link = link_to(camera, silence_s_max=1.5)
         with pytest.raises(DeviceLost, match=r"no picture for 1.5 s"):
             await link.run()
         camera.silent_after = None
