@@ -77,6 +77,7 @@ class DayWriter:
         self._flushed_s = 0.0
         self._flushes = 0
         self._unwritten = 0
+        self._uncounted: list[Block] = []
 
     @property
     def day(self) -> Day:
@@ -130,8 +131,8 @@ class DayWriter:
         self._unwritten += len(block)
         if len(block):
             self.span = self.span.wider(int(block.t_ms.min()), int(block.t_ms.max()))
-            self.minutes.add(block)
             self.newest.take(block)
+            self._uncounted.append(block)
 
     def upkeep(self, now_s: float) -> None:
         """Between two commits: flush, sort and write back what is due.
@@ -139,6 +140,7 @@ class DayWriter:
         Raises:
             SeriesDown, SeriesFailed: as :meth:`commit`.
         """
+        self._count()
         try:
             if len(self.minutes) >= FLUSH_PARTS_MAX or now_s - self._flushed_s >= FLUSH_S:
                 self._flush(now_s)
@@ -200,7 +202,7 @@ class DayWriter:
             *((statement, ()) for statement in tables.CREATE),
             ("INSERT INTO series SELECT number, gateway, name FROM named", ()),
             ("INSERT INTO newest SELECT series, t_ms, value FROM newest_rows", ()),
-            (tables.KEEP_RANGES, ()),
+            (tables.KEEP_RANGES, (0,)),
             ("INSERT INTO progress VALUES (?, 0, 1, 0)", (tables.FORMAT,)),
         )
         self._batch = self._flushed_batch = self._flushes = 0
@@ -228,7 +230,7 @@ class DayWriter:
         self._run(f"USE {self.day.alias}")
         named = tuple(self._run("SELECT gateway, name FROM series ORDER BY number").fetchall())
         spans: dict[LaneKey, list[SeqSpan]] = {}
-        for gateway, epoch, first, last in self._run("SELECT * FROM ranges").fetchall():
+        for gateway, epoch, first, last in self._run(tables.RANGES).fetchall():
             spans.setdefault((gateway, Lane.TELEMETRY, epoch), []).append((first, last))
         self._stored = {key: merge(parts) for key, parts in spans.items()}
         self._named = len(named)
@@ -238,8 +240,10 @@ class DayWriter:
         self.newest.take(_block(self._run("SELECT series, t_ms, value FROM newest").fetchnumpy()))
         tail = (self._flushed_batch,)
         (last,) = self._run(tables.TAIL_SPAN, tail).fetchall()
+        ((journalled,),) = self._run("SELECT max(batch) FROM ranges").fetchall()
+        self._batch = max(self._batch, journalled or 0, last[0] or 0)
         if last[0] is not None:
-            self._batch, self.span = last[0], self.span.wider(last[1], last[2])
+            self.span = self.span.wider(last[1], last[2])
             self.newest.take(_block(self._run(tables.TAIL_NEWEST, tail).fetchnumpy()))
             c = self._run(tables.TAIL_MINUTES, tail).fetchnumpy()
             parts = of_columns(c["series"], c["minute"], c["count"], c["total"], c["low"], c["high"])
@@ -259,12 +263,13 @@ class DayWriter:
             statements.append((insert, (self._batch + 1,)))
         if stored:
             self._register("spans", _of_ranges(stored))
-            statements += ((tables.FORGET_RANGES, ()), (tables.KEEP_RANGES, ()))
+            statements.append((tables.KEEP_RANGES, (self._batch + 1,)))
         if statements:
             self._transact(*statements)
 
     def _flush(self, now_s: float) -> None:
         """Minutes and newest readings into the file, up to this batch."""
+        self._count()
         parts = self.minutes.all()
         columns = {
             "series": parts.series,
@@ -276,9 +281,12 @@ class DayWriter:
         }
         self._register("parts", columns)
         self._register("newest_rows", _of_block(self.newest.block()))
+        self._register("spans", _of_ranges(self._stored))
         with self.lock:
             self._transact(
                 ("INSERT INTO fresh SELECT series, minute, count, total, low, high FROM parts", ()),
+                ("DELETE FROM ranges", ()),
+                (tables.KEEP_RANGES, (self._batch,)),
                 ("DELETE FROM newest", ()),
                 ("INSERT INTO newest SELECT series, t_ms, value FROM newest_rows", ()),
                 (
@@ -289,6 +297,12 @@ class DayWriter:
             self.minutes.chunks = (NONE,)
         self._flushed_batch, self._flushed_s = self._batch, now_s
         self._flushes += 1
+
+    def _count(self) -> None:
+        """Readings into their minutes; after the acknowledgement, since adding up large chunks takes long."""
+        for block in self._uncounted:
+            self.minutes.add(block)
+        self._uncounted.clear()
 
     def _write_back(self) -> None:
         """The log into the file; put off while a reader is in its way."""

@@ -9,7 +9,10 @@ _PARTS = (
     " low DOUBLE NOT NULL, high DOUBLE NOT NULL)"
 )
 _READINGS = "series INTEGER NOT NULL, t_ms BIGINT NOT NULL, value DOUBLE NOT NULL"
-_RANGES = "gateway VARCHAR NOT NULL, epoch VARCHAR NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL"
+_RANGES = (
+    "batch INTEGER NOT NULL, gateway VARCHAR NOT NULL, epoch VARCHAR NOT NULL, first BIGINT NOT NULL,"
+    " last BIGINT NOT NULL"
+)
 _PROGRESS = (
     "format INTEGER NOT NULL, batch INTEGER NOT NULL, first_ms BIGINT NOT NULL, last_ms BIGINT NOT NULL"
 )
@@ -22,13 +25,17 @@ CREATE = (
     f"CREATE TABLE fresh {_PARTS}",
     f"CREATE TABLE minutes {_PARTS}",
     f"CREATE TABLE newest ({_READINGS})",
+    # a journal: of each outbox the last batch counts; a flush leaves only that
     f"CREATE TABLE ranges ({_RANGES})",
     # one row: the last batch whose readings are in the minutes and in ``newest``, and their span
     f"CREATE TABLE progress ({_PROGRESS})",
 )
 
-FORGET_RANGES = "DELETE FROM ranges WHERE (gateway, epoch) IN (SELECT gateway, epoch FROM spans)"
-KEEP_RANGES = "INSERT INTO ranges SELECT gateway, epoch, first, last FROM spans"
+KEEP_RANGES = "INSERT INTO ranges SELECT ?, gateway, epoch, first, last FROM spans"
+RANGES = (
+    "SELECT gateway, epoch, first, last FROM ranges"
+    " QUALIFY batch = max(batch) OVER (PARTITION BY gateway, epoch)"
+)
 
 _SORTED = (
     "INSERT INTO minutes SELECT series, minute, sum(count), sum(total), min(low), max(high) FROM fresh"
