@@ -18,10 +18,6 @@ class Place:
     thermometer: Thermometer | None = None
 
 
-async def _spout(place: Place, _lasts_s: float) -> None:
-    place.station.spout()
-
-
 async def _stick(place: Place, lasts_s: float) -> None:
     if place.thermometer is not None:
         await place.thermometer.stick(lasts_s)
@@ -29,7 +25,7 @@ async def _stick(place: Place, lasts_s: float) -> None:
 
 MISHAPS: Mapping[Mishap, Callable[[Place, float], Awaitable[None]]] = {
     Mishap.OFFLINE: lambda place, lasts_s: place.station.fail(lasts_s),
-    Mishap.GARBAGE: _spout,
+    Mishap.GARBAGE: lambda place, lasts_s: place.station.spout(lasts_s),
     Mishap.DOOR_FORCED: lambda place, _: place.doorway.force(),
     Mishap.REFUSAL: lambda place, lasts_s: place.station.refuse(lasts_s),
     Mishap.FIRE_ALARM: lambda place, lasts_s: place.doorway.raise_fire_alarm(lasts_s),

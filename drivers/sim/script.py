@@ -93,7 +93,7 @@ SCENES = (
     Scene(Scenario.RETEST, 26, 70, TERMINAL, busy_s=16),
     Scene(Scenario.REVOKED, 31, 110, TERMINAL),
     Scene(Scenario.FORGED, 36, 150, QR),
-    Scene(Mishap.GARBAGE, 39, 170, ANY, busy_s=2),
+    Scene(Mishap.GARBAGE, 39, 540, ANY, busy_s=8),
     Scene(Scenario.TAILGATE, 43, 130, ANY),
     Scene(Mishap.OFFLINE, 47, 300, TERMINAL, busy_s=62),
     Scene(Scenario.EXPIRED, 51, 100, TERMINAL),
@@ -103,7 +103,7 @@ SCENES = (
     Scene(Scenario.ELEVATED, 88, 180, QR, busy_s=12, fitting=Fitting.CAMERA),
     Scene(Scenario.ELEVATED, 110, 230, QR, busy_s=12, fitting=Fitting.SPOT),
     Scene(Mishap.THERMOMETER_STUCK, 140, 420, ANY, busy_s=32, fitting=Fitting.CAMERA),
-    Scene(Mishap.TAMPER, 190, 480, ANY, busy_s=2, fitting=Fitting.TAMPER),
+    Scene(Mishap.TAMPER, 180, 480, ANY, busy_s=2, fitting=Fitting.TAMPER),
     Scene(Mishap.REFUSAL, 220, 900, TERMINAL, busy_s=100),
     Scene(Mishap.BOARD_SILENT, 300, 540, QR, busy_s=24, fitting=Fitting.FIRE),
     Scene(Mishap.FIRE_ALARM, 400, 900, QR, busy_s=60, fitting=Fitting.FIRE),
@@ -113,6 +113,7 @@ the first ten minutes (the washroom has a plan of its own, ``drivers.sim.zone_wo
 
 LASTS_S: Mapping[Mishap, float] = {
     Mishap.OFFLINE: 60.0,
+    Mishap.GARBAGE: 6.0,
     Mishap.REFUSAL: 45.0,
     Mishap.FIRE_ALARM: 15.0,
     Mishap.BOARD_SILENT: 15.0,

@@ -9,6 +9,8 @@ from drivers.sim.qr_serial import QrSerialSim
 from drivers.sim.qr_tcp import QrTcpSim
 from drivers.sim.world import Visit
 
+SPOUTS = 12
+"""A gateway takes a single unreadable message for a disturbance."""
 GARBAGE = b"\x01\x02\xff\xfe<not a code>\x7f\r\n"
 
 
@@ -37,8 +39,8 @@ class Station(Protocol):
         """The door leaf moved, for devices that have its contact; ``forced``: without a release."""
         ...
 
-    def spout(self) -> None:
-        """Send bytes that mean nothing."""
+    async def spout(self, lasts_s: float) -> None:
+        """Send bytes that mean nothing, ``SPOUTS`` times in a while."""
         ...
 
     async def fail(self, lasts_s: float) -> None:
@@ -83,9 +85,11 @@ class QrStation:
     def leaf(self, *, is_open: bool, forced: bool) -> None:
         """A reader has no door contact."""
 
-    def spout(self) -> None:
-        """Send bytes that mean nothing."""
-        self._reader.send(GARBAGE)
+    async def spout(self, lasts_s: float) -> None:
+        """Send bytes that mean nothing, again and again."""
+        for _ in range(SPOUTS):
+            self._reader.send(GARBAGE)
+            await self._clock.sleep(lasts_s / SPOUTS)
 
     async def fail(self, lasts_s: float) -> None:
         """Lose power for a while."""

@@ -9,7 +9,7 @@ from cardea.runtime.clock import Clock, Entropy
 from drivers.sim.digest import Digest
 from drivers.sim.hikvision import HikvisionTerminal
 from drivers.sim.settings import Terminal
-from drivers.sim.stations import GARBAGE
+from drivers.sim.stations import GARBAGE, SPOUTS
 from drivers.sim.world import Visit
 
 _DOOR_EVENT, _DOOR_OPENED, _DOOR_CLOSED, _DOOR_FORCED = 5, 25, 26, 27
@@ -64,10 +64,12 @@ class TerminalStation:
         minor = opened if is_open else _DOOR_CLOSED
         self._device.tell({"majorEventType": _DOOR_EVENT, "subEventType": minor, "doorNo": 1})
 
-    def spout(self) -> None:
-        """Send bytes that mean nothing, by push and on the stream."""
-        self._device.push_raw(_JSON, GARBAGE)
-        self._device.stream_bytes(GARBAGE)
+    async def spout(self, lasts_s: float) -> None:
+        """Send bytes that mean nothing, by push and on the stream, again and again."""
+        for _ in range(SPOUTS):
+            self._device.push_raw(_JSON, GARBAGE)
+            self._device.stream_bytes(GARBAGE)
+            await self._clock.sleep(lasts_s / SPOUTS)
 
     async def fail(self, lasts_s: float) -> None:
         """Be off the network for a while."""

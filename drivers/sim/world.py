@@ -18,6 +18,8 @@ GAP_S_MIN, GAP_S_MAX = 2.0, 4.0
 """Mean time between two people: at the height of a rush, and at night."""
 BUSY_S = 6.0
 """How long an ordinary visit takes its portal."""
+LINGERS_S = 3.0
+"""How much longer where a thermometer must see people before they reach the reader."""
 AGAIN_S = 7.0
 """After this long the same person tries again."""
 HELD_OPEN_S = 45.0
@@ -90,9 +92,14 @@ class Way:
     fittings: frozenset[Fitting] = frozenset()
 
     @property
+    def lingers_s(self) -> float:
+        """How much longer a visit takes here."""
+        return 0.0 if self.fittings.isdisjoint(_THERMOMETERS) else LINGERS_S
+
+    @property
     def measures(self) -> bool:
         """Whether people's temperature is taken here on their way in."""
-        return self.reader is Reader.TERMINAL or not self.fittings.isdisjoint(_THERMOMETERS)
+        return self.reader is Reader.TERMINAL or self.lingers_s > 0
 
     def suits(self, scene: Scene) -> bool:
         """Whether the scene can happen here."""
@@ -208,7 +215,7 @@ class _Day:
             return
         gap_s = GAP_S_MAX - (GAP_S_MAX - GAP_S_MIN) * RUSH[self._local(at_s).hour]
         self._plan(at_s + gap_s * self.dice.uniform(0.6, 1.4), None)
-        self.free_at_s[way.portal] = at_s + BUSY_S
+        self.free_at_s[way.portal] = at_s + BUSY_S + way.lingers_s
         crowd, other = (self.inside, self.outside) if leaves else (self.outside, self.inside)
         resident = crowd.pop(self.dice.randrange(len(crowd)))
         other.append(resident)
@@ -231,7 +238,7 @@ class _Day:
             self._plan(at_s + 1.0, scene)
             return
         self._plan(at_s + scene.every_s * self.dice.uniform(0.85, 1.15), scene)
-        self.free_at_s[way.portal] = at_s + scene.busy_s
+        self.free_at_s[way.portal] = at_s + scene.busy_s + way.lingers_s
         if isinstance(scene.what, Mishap):
             lasts_s = LASTS_S.get(scene.what, 0.0)
             yield Trouble(at_s=at_s, way=way, mishap=scene.what, lasts_s=lasts_s)

@@ -156,7 +156,7 @@ async def test_the_leaf_is_seen_and_garbage_is_counted(clock: SystemClock) -> No
         assert (await gateway.next(DoorMoved, 1)).open
         assert not (await gateway.next(DoorMoved, 2)).open
         assert (await gateway.next(DoorMoved, 3)).open
-        station.spout()
+        await station.spout(0.1)
         await station.present(visit(), "")
         await gateway.next(Reject)
 
