@@ -4,6 +4,8 @@ import datetime as dt
 import hashlib
 import json
 import struct
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,8 +21,8 @@ from drivers.thermal.flir_file.decode import FILE_BYTES_MAX, FileDecoder
 from drivers.thermal.flir_file.settings import FlirFileSettings
 
 AT = Instant(5.0, dt.datetime(2026, 3, 2, 8, tzinfo=dt.UTC), ClockQuality.SYNCHRONISED)
-ORDERS = ("little", "big")
-PAYLOADS = ("words", "png", "png_swapped")
+ORDERS: Any = ("little", "big")
+PAYLOADS: Any = ("words", "png", "png_swapped")
 RAW = sim.test_scene(200.0)[30:90, 20:100]
 SMALL = sim.test_scene(200.0)[40:56, 48:68]
 PLANCK = Planck(r1=17096.5, r2=0.04658, b=1428.0, f=1.0, o=-267.0, alpha_1=0.0066, x=1.85)
@@ -33,14 +35,18 @@ INFO_AT = 64 + 2 * 32
 RAW_AT = INFO_AT + 2476
 
 
-def decoded(content):
-    decoder = FileDecoder(FlirFileSettings(path="x"))
+def new_decoder() -> Any:
+    return FileDecoder(FlirFileSettings(path=Path("x")))
+
+
+def decoded(content) -> list[Any]:
+    decoder = new_decoder()
     half = len(content) // 2
     assert decoder.feed(content[:half], AT) == decoder.feed(content[half:], AT) == []
     return decoder.finish(AT)
 
 
-def frame_of(content):
+def frame_of(content) -> Any:
     camera, frame = decoded(content)
     assert isinstance(camera, DeviceIdentified)
     assert isinstance(frame, ThermalFrameCaptured)
@@ -127,7 +133,7 @@ def test_a_uniform_picture_is_taken_as_flir_writes_it():
 
 
 def test_nothing_is_said_of_no_bytes_and_a_decoder_serves_again():
-    decoder = FileDecoder(FlirFileSettings(path="x"))
+    decoder = new_decoder()
     assert decoder.finish(AT) == []
     decoder.feed(b"rubbish", AT)
     assert len(decoder.finish(AT)) == 1
@@ -239,7 +245,7 @@ def test_a_png_that_opencv_refuses_aloud(monkeypatch):
 
 
 def test_too_long_a_file_is_not_kept():
-    decoder = FileDecoder(FlirFileSettings(path="x"))
+    decoder = new_decoder()
     for _ in range(3):
         decoder.feed(bytes(FILE_BYTES_MAX // 2), AT)
     assert len(decoder._content) == FILE_BYTES_MAX
@@ -248,8 +254,8 @@ def test_too_long_a_file_is_not_kept():
     assert len(decoder.finish(AT)) == 2
 
 
-CONTENTS = [sim.fff(SMALL, order=o, payload=p) for o in ORDERS for p in PAYLOADS]
-CONTENTS += [sim.radiometric_jpeg(content) for content in CONTENTS]
+BARE = [sim.fff(SMALL, order=o, payload=p) for o in ORDERS for p in PAYLOADS]
+CONTENTS = [*BARE, *map(sim.radiometric_jpeg, BARE)]
 
 
 @given(data=st.data())

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def frame(number=1, **said):
     return picture(number).astype("<u2").tobytes() + rows(number, **said)
 
 
-def decoder(**settings):
+def decoder(**settings) -> Any:
     return Y16Decoder(LeptonSettings.model_validate({"source": "tcp", **settings}))
 
 
@@ -246,7 +247,7 @@ def test_a_picture_is_never_taken_for_telemetry():
 
 
 def test_a_single_picture_that_is_none():
-    reader = FrameReader(LeptonSettings(source="video"))
+    reader: Any = FrameReader(LeptonSettings(source="video"))
     assert reader.rows == 122
     outcome = reader.read(picture(1).astype("<u2").tobytes() + bytes(640), AT)
     assert isinstance(outcome, Reject)

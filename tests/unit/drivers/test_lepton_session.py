@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import io
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ class Capture:
         self.written.append((channel, chunk, end))
 
 
-def link_to(port, clock):
+def link_to(port, clock) -> Any:
     return open_link("cam", TcpSettings(kind="tcp", host="127.0.0.1", port=port), clock)
 
 
@@ -324,13 +325,13 @@ def test_what_was_seen_can_be_kept(tmp_path, clock):
     decoder = driver.decoders["y16"](LeptonSettings(source="tcp"))
     words = [telemetry(50.0 + i / 9, i + 1, 3, 20.0) for i in range(3)]
     stream = b"".join(scene.frame(i / 9)[0].tobytes() + words[i].tobytes() for i in range(3))
-    frames = decoder.feed(stream, clock.now())
+    frames: Any = decoder.feed(stream, clock.now())
     write_clip(tmp_path / "kept.npz", frames)
     kept = read_clip(tmp_path / "kept.npz")
     assert (kept.frames == np.stack([frame.raw for frame in frames])).all()
     assert kept.uptime_s.tolist() == [frame.uptime_s for frame in frames]
     assert (kept.uptime_s - kept.last_ffc_s).tolist() == pytest.approx([20.0] * 3, abs=0.002)
-    bare = catalog.find("thermal.lepton").decoders["y16"](LeptonSettings(source="tcp", telemetry="none"))
+    bare: Any = driver.decoders["y16"](LeptonSettings(source="tcp", telemetry="none"))
     now = clock.now()
     write_clip(tmp_path / "bare.npz", bare.feed(frames[0].raw.tobytes(), now))
     assert read_clip(tmp_path / "bare.npz").uptime_s.tolist() == [now.mono_s]
@@ -339,7 +340,7 @@ def test_what_was_seen_can_be_kept(tmp_path, clock):
 
 
 def saved(tmp_path, **changes):
-    parts = {
+    parts: dict[str, Any] = {
         "frames": np.full((2, 120, 160), 29_600, np.uint16),
         "uptime_s": np.array([1.0, 1.1]),
         "last_ffc_s": np.array([0.0, 0.0]),

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import itertools
 import struct
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -43,11 +44,11 @@ def spot(**changes):
     return SpotSettings.model_validate({"unit": 1, "surface": {"address": 0}, **changes})
 
 
-def holding(*words, first=0):
+def holding(*words, first=0) -> Any:
     return {("holding", first + i): word for i, word in enumerate(words)}
 
 
-def pyrousb(surface=364, sensor=251, status=0, emissivity=9500):
+def pyrousb(surface=364, sensor=251, status=0, emissivity=9500) -> Any:
     return {
         ("holding", 0x08): emissivity,
         ("holding", 0x12): surface & 0xFFFF,
@@ -99,7 +100,12 @@ def test_what_was_put_in_comes_out(temp_c, order):
 def test_known_instruments():
     measured = reading(SpotSettings.model_validate(PYROUSB), pyrousb())
     assert measured == SpotMeasured(at=at(), surface_temp_c=36.4, sensor_temp_c=25.1, emissivity=0.95)
-    mini = {("holding", 0x0E): 364, ("holding", 0x10): 251, ("holding", 0x07): 9500, ("holding", 0x11): 0}
+    mini: Any = {
+        ("holding", 0x0E): 364,
+        ("holding", 0x10): 251,
+        ("holding", 0x07): 9500,
+        ("holding", 0x11): 0,
+    }
     assert reading(SpotSettings.model_validate(OS_MINI), mini) == measured
     at20 = reading(SpotSettings.model_validate(AT20), holding(0, 2732 + 365, first=7))
     assert at20.surface_temp_c == pytest.approx(36.5)
@@ -199,7 +205,7 @@ SETTINGS = SpotSettings.model_validate(PYROUSB)
 LINE = exchange(1, pyrousb()) + exchange(1, pyrousb(365)) + exchange(1, pyrousb(status=8))
 
 
-def decoded(content, settings=SETTINGS, cuts=()):
+def decoded(content, settings=SETTINGS, cuts=()) -> list[Any]:
     decoder = LineDecoder(settings)
     places = sorted({0, len(content), *(cut % (len(content) + 1) for cut in cuts)})
     events = [event for a, b in itertools.pairwise(places) for event in decoder.feed(content[a:b], at())]
@@ -248,7 +254,7 @@ def test_answers_that_answer_nothing():
 
 def test_a_line_of_input_registers():
     settings = spot(surface={"address": 4, "table": "input"}, sensor={"address": 4})
-    words = {("input", 4): 365, ("holding", 4): 210}
+    words: Any = {("input", 4): 365, ("holding", 4): 210}
     assert decoded(exchange(1, words), settings) == [
         SpotMeasured(at=at(), surface_temp_c=36.5, sensor_temp_c=21.0)
     ]

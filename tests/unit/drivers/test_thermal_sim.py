@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,7 +182,8 @@ class Hasty:
 async def test_a_slow_reader_misses_whole_frames_and_others_notice_nothing(clock):
     async with LeptonSim(0, ThermalScene(5), Hasty(clock)) as sim:
         _, slow = await asyncio.open_connection("127.0.0.1", sim.port, limit=1)
-        slow.transport.pause_reading()
+        still: Any = slow.transport
+        still.pause_reading()
         await sim.met()
         quick, other = await asyncio.open_connection("127.0.0.1", sim.port)
         numbers = []
