@@ -50,7 +50,7 @@ async def tcp(clock):
     """One unit behind Modbus TCP, the link to it, and the link's task."""
     uv = UvUnit(1, clock, lamp=Lamp(warm_up_s=1e-6), hours=1000.0)
     async with RelayTcpSim([uv]) as sim:
-        at = ModbusTcpSettings(kind="modbus_tcp", host="127.0.0.1", port=sim.port, answer_s_max=0.1)
+        at = ModbusTcpSettings(kind="modbus_tcp", host="127.0.0.1", port=sim.port, answer_s_max=0.2)
         link = open_link("uv", at, clock)
         task = asyncio.create_task(link.run())
         yield uv, link, task

@@ -87,7 +87,7 @@ async def unit(clock):
     """A unit behind Modbus TCP, and what asks it."""
     uv = UvUnit(UNIT, clock, lamp=Lamp(warm_up_s=1e-6), hours=1234.56)
     async with RelayTcpSim([uv]) as sim:
-        at = ModbusTcpSettings(kind="modbus_tcp", host="127.0.0.1", port=sim.port, answer_s_max=0.1)
+        at = ModbusTcpSettings(kind="modbus_tcp", host="127.0.0.1", port=sim.port, answer_s_max=0.2)
         link = open_link("uv", at, clock)
         task = asyncio.create_task(link.run())
         await link.ready()
