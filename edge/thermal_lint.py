@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
+from pydantic import BaseModel
+
 from drivers.api import Driver, SpotMeasured, ThermalFrameCaptured
 from edge.settings import Portal
 from edge.thermometer_settings import Thermometer
 from edge.topology import uses
-from edge.zone_settings import Zone
 
 Misfit = tuple[str, str | None, str]
 """Key, what stands there, advice."""
@@ -38,7 +39,7 @@ def thermometer_misfits(
 def scene_misfits(
     scenes: tuple[str, ...],
     portals: Mapping[str, Portal],
-    zones: Mapping[str, Zone],
+    zones: Mapping[str, BaseModel],
     drivers: Mapping[str, Driver[Any]],
     devices: frozenset[str],
 ) -> Iterator[Misfit]:

@@ -1,0 +1,214 @@
+"""What contradicts itself about thermal devices in gateway.toml is named with its remedy."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cardea.runtime.config import ConfigInvalid, Settings
+from drivers.api import (
+    CredentialPresented,
+    DeviceMisconfigured,
+    DeviceSettings,
+    Driver,
+    InputChanged,
+    OpenDoor,
+    SpotMeasured,
+    TemperatureMeasured,
+    ThermalFrameCaptured,
+    UnitReported,
+)
+from edge.loading import Configuration, load
+from edge.references import ChannelRef
+from edge.schema import gateway_schema
+from edge.thermal_lint import scene_misfits
+from edge.thermometry_positions import position_of
+from models.thermal.presence import Manner
+from models.thermal.reference import Reference
+from models.thermal.roi import Region
+from models.thermal.station import Overrides
+
+
+class NoSettings(DeviceSettings):
+    pass
+
+
+def _never(*_: Any) -> Any:
+    raise AssertionError("reading a configuration opens no device")
+
+
+def driver(*events: type, commands: tuple[type, ...] = ()) -> Driver[Any]:
+    return Driver(NoSettings, _never, {}, None, events, commands)
+
+
+DRIVERS = {
+    "gate": driver(CredentialPresented, TemperatureMeasured, commands=(OpenDoor,)),
+    "lepton": driver(ThermalFrameCaptured),
+    "spot": driver(SpotMeasured),
+    "board": driver(InputChanged, UnitReported),
+}
+GOOD = """
+[gateway]
+id = "tower-1"
+site = "demo"
+linkage_domain = "demo"
+[broker]
+host = "127.0.0.1"
+ca_file = "ca"
+cert_file = "crt"
+key_file = "key"
+[devices]
+gate = { driver = "gate" }
+door-cam = { driver = "lepton" }
+boiler-cam = { driver = "lepton" }
+wrist = { driver = "spot" }
+board = { driver = "board" }
+[portals.lobby]
+name = "Lobby"
+lock = "fail_safe"
+mechanical_free_egress = true
+hardwired_fire_release = true
+ingress = { readers = ["gate"], thermometers = ["gate", "door-cam", "wrist"], actuator = { device = "gate" } }
+[thermometers.door-cam]
+roi = { top = 10, left = 20, bottom = 110, right = 120 }
+reference = { temp_c = 37.0, row = 20, column = 140, radius_px = 6, uncertainty_c = 0.1 }
+conditions = { emissivity = 0.97 }
+warm_up_s = 600
+presence_c_min = 32.5
+steady_frames = 7
+steady_c = 0.2
+[thermometers.wrist]
+spot_uncertainty_c = 0.3
+[policy]
+default = { degrade = "closed" }
+"""
+SCENES = 'scenes = ["boiler-cam"]\n'
+
+
+def find(name: str) -> Driver[Any]:
+    if name not in DRIVERS:
+        raise DeviceMisconfigured(f"there is no driver {name!r}")
+    return DRIVERS[name]
+
+
+Read = Callable[[str], Configuration]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    def from_text(text: str) -> Configuration:
+        path = tmp_path / "gateway.toml"
+        path.write_text(text)
+        return load(path, find)
+
+    return from_text
+
+
+@pytest.fixture
+def wrong(read: Read) -> Callable[[str], list[str]]:
+    def problems(text: str) -> list[str]:
+        with pytest.raises(ConfigInvalid) as caught:
+            read(text)
+        return [str(problem).partition("gateway.toml: ")[2] for problem in caught.value.problems]
+
+    return problems
+
+
+def test_a_position_is_what_the_file_says(read: Read) -> None:
+    loaded = read(SCENES + GOOD)
+    assert loaded.settings.scenes == ("boiler-cam",)
+    position = position_of(loaded.settings.thermometers["door-cam"])
+    assert position is not None
+    assert position.region == Region(top=10, left=20, bottom=110, right=120)
+    assert position.reference == Reference(temp_c=37.0, row=20, column=140, radius_px=6.0)
+    assert position.budget.reference_c == 0.1
+    assert position.overrides == Overrides(emissivity=0.97)
+    assert position.warm_up_s == 600
+    assert position.manner == Manner(presence_c_min=32.5, frames=7, spread_c_max=0.2)
+    assert position_of(loaded.settings.thermometers["wrist"]) is None
+
+
+CASES = {
+    "a thermometer that is no device": (
+        GOOD.replace("[thermometers.wrist]", "[thermometers.wrst]"),
+        "thermometers.wrst → no such device; known here: board, boiler-cam, door-cam, gate, wrist",
+    ),
+    "a device that sees no temperatures": (
+        GOOD.replace("[thermometers.wrist]\nspot_uncertainty_c = 0.3", "[thermometers.board]"),
+        "thermometers.board → its driver sees no temperatures as frames or spots",
+    ),
+    "a terminal with a position": (
+        GOOD.replace("[thermometers.wrist]\nspot_uncertainty_c = 0.3", "[thermometers.gate]"),
+        "thermometers.gate → its driver sees no temperatures as frames or spots",
+    ),
+    "frames without a region": (
+        GOOD.replace("roi =", "#"),
+        "thermometers.door-cam.roi → is required: where in its frames do faces appear?",
+    ),
+    "frames without an entry": (
+        GOOD.replace('"door-cam", "wrist"', '"boiler-cam"'),
+        "thermometers.boiler-cam.roi → is required",
+    ),
+    "something else as a thermometer": (
+        GOOD.replace('"door-cam", "wrist"', '"board"'),
+        "portals.lobby.ingress.thermometers: board → its driver 'board' never says TemperatureMeasured",
+    ),
+    "a region upside down": (
+        GOOD.replace("bottom = 110", "bottom = 11"),
+        "thermometers.door-cam.roi → must be at least 3 pixels high and wide",
+    ),
+    "humidity in percent": (
+        GOOD.replace("emissivity = 0.97", "humidity = 45"),
+        "thermometers.door-cam.conditions.humidity: 45 →",
+    ),
+    "a scene that is no device": (
+        'scenes = ["boiler"]\n' + GOOD,
+        "scenes: boiler → no such device; known here:",
+    ),
+    "a scene without frames": (
+        'scenes = ["wrist"]\n' + GOOD,
+        "scenes: wrist → its driver gives no thermal frames; leave this out",
+    ),
+    "a scene with people in it": (
+        'scenes = ["boiler-cam", "door-cam"]\n' + GOOD,
+        "scenes: door-cam → portal 'lobby' uses it, so people are in its picture; leave this out",
+    ),
+    "scenes that are no list": ("scenes = 7\n" + GOOD, "scenes: 7 →"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_wrong_is_named_with_its_remedy(case: str, wrong: Callable[[str], list[str]]) -> None:
+    text, expected = CASES[case]
+    assert [line for line in wrong(text) if line.startswith(expected)], wrong(text)
+
+
+class Lift(Settings):
+    """A zone, however it is described."""
+
+    title: str = "Lift"
+    inputs: tuple[ChannelRef, ...] = (ChannelRef(device="board"), ChannelRef(device="boiler-cam"))
+
+
+def test_a_scene_of_a_zone_has_people_in_it() -> None:
+    """Whatever a zone's settings name, however deep."""
+    devices = frozenset({"boiler-cam", "cabinet-cam"})
+    drivers = dict.fromkeys(devices, DRIVERS["lepton"])
+    found = scene_misfits(("boiler-cam", "cabinet-cam"), {}, {"lift": Lift()}, drivers, devices)
+    assert list(found) == [
+        ("scenes", "boiler-cam", "zone 'lift' uses it, so people are in its picture; leave this out")
+    ]
+
+
+def test_every_key_is_described() -> None:
+    schema = gateway_schema({name: found.settings for name, found in DRIVERS.items()})
+    parts = {"Thermometer", "Region", "Reference", "ConditionsOverride"}
+    assert parts <= set(schema["$defs"])
+    missing = [
+        f"{title}.{key}"
+        for title in parts
+        for key, described in schema["$defs"][title]["properties"].items()
+        if "description" not in described
+    ]
+    assert missing == []
