@@ -75,6 +75,8 @@ class Camera:
         self.silent_after: int | None = None
         self.ends_after: int | None = None
         self._number = 0
+        self._over = asyncio.Event()
+        self._serving: set[asyncio.Task[object]] = set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -83,10 +85,16 @@ class Camera:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        self._over.set()
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=WITHIN_S)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
         try:
-            while True:
+            while not self._over.is_set():
                 request = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 request = request[re.search(r"[A-Z_]+ rtsp", request).start() :]  # type: ignore[union-attr]  # RTCP may stand before it
                 method, url = request.split(" ", 2)[:2]
@@ -99,6 +107,7 @@ class Camera:
             pass
         finally:
             writer.close()
+            self._serving.discard(task)
 
     def _answer(self, method: str, url: str, request: str) -> bytes:
         number = re.search(r"CSeq: *(\d+)", request, re.IGNORECASE)
@@ -135,9 +144,9 @@ class Camera:
 
     async def _play(self, writer: asyncio.StreamWriter) -> None:
         sent = 0
-        while self.ends_after is None or sent < self.ends_after:
+        while not self._over.is_set() and (self.ends_after is None or sent < self.ends_after):
             if self.silent_after is not None and sent >= self.silent_after:
-                await asyncio.get_running_loop().create_future()
+                await self._over.wait()
             for packet in packets(picture(self._number), self._number):
                 writer.write(b"$\x00" + len(packet).to_bytes(2) + packet)
             await writer.drain()
