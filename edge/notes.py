@@ -30,6 +30,10 @@ class NoteKind(StrEnum):
     FIRE_LATCHED = "fire_latched"
     LOCKDOWN = "lockdown"
     OCCUPANCY = "occupancy"
+    ZONE = "zone"
+    """A disinfection cycle that may have emitted, or a lockout."""
+    ZONE_CYCLES = "zone_cycles"
+    ZONE_DOSE = "zone_dose"
 
 
 _Key = tuple[NoteKind, str]
@@ -60,6 +64,15 @@ class Notes:
             if key not in self._unwritten:
                 self._held[key] = value
         self._database = database
+
+    @property
+    def attached(self) -> bool:
+        """Whether there is a disk behind the notes."""
+        return self._database is not None
+
+    def written(self, kind: NoteKind, name: str) -> bool:
+        """Whether the note as it stands has reached the disk."""
+        return self.attached and (kind, name) not in self._unwritten
 
     def get(self, kind: NoteKind, name: str) -> str | None:
         """The note, if there is one."""

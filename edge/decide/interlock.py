@@ -12,7 +12,7 @@ from typing import Any
 
 from cardea.contract.records import AlertKind, Severity
 from cardea.contract.zones import CycleOutcome, Permissive, Standing, StopReason, ZoneState
-from edge.decide.dose import NOTHING_EMITTED
+from edge.decide.dose import NOTHING_EMITTED, Spent
 from edge.decide.interlock_events import (
     Booted,
     Cleared,
@@ -53,7 +53,7 @@ def step(state: Interlock, event: Event, readings: Readings, now_s: float, plan:
     state = looked(state, readings, now_s, plan)
     signal = signalled(state, readings, plan)
     state, due = (state, ()) if signal is None else move(state, signal, plan)
-    if state.phase is not before.phase and isinstance(event, StartOrdered | Cleared):
+    if state.phase is not before.phase and isinstance(event, StartOrdered | Cleared | Noted):
         event = Tick()  # it was asked of a state that has just ended
     state, effects = _HANDLERS[type(event)](state, event, readings, plan)
     return state, (*due, *effects, *_outputs(before, state, readings, plan))
@@ -83,6 +83,11 @@ def may_clear(state: Interlock, event: Cleared, readings: Readings, plan: Plan) 
     another = bool(event.by.strip()) and (starter is None or not same_person(event.by, starter))
     off = shows_off(readings, state.at_s, plan)
     return state.phase is ZoneState.LOCKOUT and another and bool(event.reason.strip()) and off
+
+
+def with_spent(state: Interlock, spent: Spent) -> Interlock:
+    """The state after a start, with the dose that people may have received before it."""
+    return replace(state, spent=spent)
 
 
 def same_person(one: str, other: str) -> bool:

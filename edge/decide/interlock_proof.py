@@ -60,7 +60,6 @@ from edge.decide.interlock_state import (
 )
 from edge.decide.interlock_table import HOT, RESTING
 from edge.decide.permissives import Readings, sensed
-from edge.decide.proof import Proof
 from edge.decide.samples import level, standing
 
 Machine = Callable[[Interlock, Event, Readings, float, Plan], Step]
@@ -160,6 +159,15 @@ class Breach:
 
     law: str
     path: tuple[Move, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a search found."""
+
+    states: int
+    steps: int
+    breach: Breach | None
 
 
 # --- the alphabet -------------------------------------------------------------------------------
@@ -334,7 +342,7 @@ def burns(scene: Scene) -> bool:
 
 def _egress_is_free(taken: Taken) -> bool:
     """Nothing that a zone can ask for reaches a door."""
-    return all(isinstance(effect, HARMLESS) for effect in taken.effects)
+    return all(type(effect) in HARMLESS for effect in taken.effects)
 
 
 def _run_time_is_capped(taken: Taken) -> bool:
@@ -411,8 +419,10 @@ def prove(unit: UnitKind, machine: Machine = interlock.step, keep: Keep = kept) 
 
 def _says_nothing(world: World, move: Move) -> bool:
     """A start where nothing rests or a clearing where nothing is locked out is tried when all is well."""
-    fits = {StartOrdered: RESTING, Cleared: frozenset({ZoneState.LOCKOUT})}.get(type(move.event))
-    return fits is not None and move.scene is not ALL_WELL and world.state.phase not in fits
+    phase = world.state.phase
+    idle = isinstance(move.event, StartOrdered) and phase not in RESTING
+    idle = idle or (isinstance(move.event, Cleared) and phase is not ZoneState.LOCKOUT)
+    return idle and move.scene is not ALL_WELL
 
 
 def _stepped(machine: Machine, zone: Plan) -> Stepped:
@@ -534,7 +544,7 @@ def _brief(state: Interlock, zone: Plan) -> Interlock:
     def age(at_s: float | None, s_max: float) -> float | None:
         return None if at_s is None else -min(now_s - at_s, s_max)
 
-    dose, spent = NOTHING_EMITTED, round(total(state.spent, now_s), 6)
+    dose, spent = NOTHING_EMITTED, round(min(total(state.spent, now_s), zone.budget_mj_cm2 or 0.0), 6)
     if phase is ZoneState.EMIT:
         dose = replace(
             state.dose,
