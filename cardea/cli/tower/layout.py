@@ -5,6 +5,7 @@ Made on the first start, completed on later ones, never overwritten: what an ope
 
 import socket
 import string
+import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -71,6 +72,20 @@ def write_configs(layout: Layout, console_port: int | None) -> None:
         raise CommandError(
             f"cannot write {error.filename}: {error.strerror}; choose another folder"
         ) from error
+
+
+def missing_tables(layout: Layout) -> tuple[str, ...]:
+    """Simulated devices of today's demo that the folder's sim.toml has no table of: an earlier version's.
+
+    Such a folder runs as it is. A file that cannot be read says so itself when its process starts.
+    """
+    try:
+        found = tomllib.loads(layout.config("sim").read_text("utf-8"))
+    except (OSError, ValueError):
+        return ()
+    text = (templates() / layout.config("sim").name).read_text("utf-8")
+    wanted = tomllib.loads(string.Template(text).substitute(dict.fromkeys(DEFAULT_PORTS, "0")))
+    return tuple(table for table in wanted if table not in found)
 
 
 def _choose_ports(console_port: int | None) -> dict[str, int]:

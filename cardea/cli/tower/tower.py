@@ -10,7 +10,8 @@ from pathlib import Path
 
 from cardea.cli.errors import CommandError
 from cardea.cli.tower.children import Child, Running, bound, cardea
-from cardea.cli.tower.layout import Layout, is_free, write_configs
+from cardea.cli.tower.duty import Duty
+from cardea.cli.tower.layout import Layout, is_free, missing_tables, write_configs
 from cardea.cli.tower.merge import MergedLog
 from cardea.cli.tower.provision import provision
 from cardea.runtime.clock import SystemClock, SystemEntropy
@@ -18,6 +19,7 @@ from cardea.runtime.config import ConfigInvalid
 from cardea.runtime.private_files import write_private
 from cloud.settings import load_cloud
 
+BEGIN_ANEW = "it runs as it is; remove it to begin anew with all devices"
 STOP_ORDER = ("gateway", "sim", "cloud", "broker")
 """The gateway first, so that it can still say goodbye; the broker last."""
 
@@ -34,6 +36,8 @@ async def run_tower(folder: Path, console_port: int | None) -> int:
     with _alone(layout.folder):
         write_configs(layout, console_port)
         provision(layout, clock, entropy)
+        if missing := missing_tables(layout):
+            say("tower", f"{folder} is an earlier version's, without {', '.join(missing)}; {BEGIN_ANEW}")
         port = _console_port(layout)
         if not is_free(port):
             raise CommandError(
@@ -42,15 +46,21 @@ async def run_tower(folder: Path, console_port: int | None) -> int:
         asked = _asked_to_stop()
         await _import_people(layout, say)
         running = {child.name: Running(child, clock, entropy, say) for child in _children(layout)}
+        duty = Duty(f"http://127.0.0.1:{port}", layout.admin_password, clock, say)
+        on_duty: asyncio.Task[None] | None = None
         try:
             for child in running.values():
                 if not asked.is_set():
                     await _first(child.start(), asked)
             if not asked.is_set():
                 _greet(layout, port)
+                on_duty = asyncio.create_task(duty.run())
                 await asked.wait()
         finally:
             say("tower", "stopping")
+            if on_duty is not None:
+                on_duty.cancel()
+                await asyncio.gather(on_duty, return_exceptions=True)
             for name in STOP_ORDER:
                 await running[name].stop()
             say("tower", "stopped")

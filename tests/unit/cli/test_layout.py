@@ -175,3 +175,14 @@ def test_port_of_the_console_is_a_port():
         assert done.returncode == 2
         assert "give a number from 1 to 65535" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_an_earlier_versions_folder_names_what_it_lacks(tower, free_ports):
+    write_configs(tower, None)
+    assert module.missing_tables(tower) == ()
+    config = tower.config("sim")
+    before, _, after = config.read_text().partition("# --- thermometers")
+    config.write_text(before + "[lines" + after.partition("[lines")[2].partition("[units")[0])
+    assert set(module.missing_tables(tower)) >= {"thermometers", "pictures", "units", "zones"}
+    config.write_text("broken = ")
+    assert module.missing_tables(tower) == ()
