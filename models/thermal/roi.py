@@ -68,5 +68,5 @@ def hottest(raw: RawFrame, region: Region, meter: Radiometer) -> Hottest | None:
     counted = slice(0, TOP) if spike else slice(1, TOP + 1)
     if not 0 < median < SATURATED or top[counted][-1] == SATURATED:
         return None
-    apparent_c = meter.apparent(counts[counted]).tolist()
+    apparent_c = top_c[counted] if meter.way is None else meter.apparent(counts[counted]).tolist()
     return Hottest(sum(top_c[counted]) / TOP, sum(apparent_c) / TOP, median_c)
