@@ -65,7 +65,7 @@ class Washroom:
         self._wiring.put(self._zone.arm, active=False)
 
     async def intrude(self) -> None:
-        """Wait for the lamp, and walk in."""
+        """Wait for the lamp, and walk in; the caretaker comes and turns the key off."""
         if not self._unit.on(Part.LAMP):
             burning = self._unit.expect(Part.LAMP, on=True)
             try:
@@ -76,6 +76,7 @@ class Washroom:
                 return
         await self._clock.sleep(INTRUDES_AFTER_S)
         await self.visit()
+        await self.disarm()
 
     async def change_lamp(self) -> None:
         """A new lamp; its hours begin at 0."""

@@ -1,12 +1,13 @@
-"""The duty manager of a demo: orders what a person would, through the aggregator's API, as its administrator.
+"""The people on duty of a demo: they do what the simulated devices cannot, by the ways that people have.
 
-Two things need a person beside the simulated ones: a disinfection cycle is ordered once the caretaker has
-turned the washroom's key, and a fire release is reset once the alarm is over. Both are what a click in the
-console does. Whoever changes the administrator's password takes over.
+The manager orders a disinfection cycle once the caretaker has turned the washroom's key, and resets a fire
+release once the alarm is over: through the aggregator's API, as its administrator, as a click in the console
+would. The caretaker clears a lockout on site, with ``cardea edge zone clear``. Whoever changes the
+administrator's password takes over.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ API = "/api/v1"
 LOOK_S = 2.0
 AGAIN_S = 20.0
 """What has been ordered is not ordered again before."""
+WALK_S = 20.0
+"""How long the caretaker takes to a room that is locked out."""
+CARETAKER, CLEARED_BECAUSE = "caretaker", "the room is empty and the lamp is off"
 ANSWER_S_MAX = 10.0
 NAME = "duty"
 _READY = frozenset({ZoneState.IDLE.value, ZoneState.RELEASED.value})
@@ -31,6 +35,7 @@ _TO_COME = frozenset({Permissive.ORDER.value, Permissive.LEASE.value})
 _UNAUTHORISED, _FORBIDDEN, _TOO_MANY = 401, 403, 429
 
 Row = dict[str, Any]
+OnSite = Callable[..., Awaitable[str]]
 
 
 class OffDuty(Exception):
@@ -63,6 +68,11 @@ def errands(zones: Sequence[Row], alerts: Sequence[Row]) -> Iterator[Errand]:
             yield Errand(f"/gateways/{alert['gateway']}/orders", portal, f"fire reset asked at {portal}")
 
 
+def locked_out(zones: Sequence[Row]) -> frozenset[str]:
+    """The zones that somebody must go and look at."""
+    return frozenset(zone["zone"] for zone in zones if zone["state"] == ZoneState.LOCKOUT.value)
+
+
 def _can_start(zone: Row) -> bool:
     standings = {name: found for name, found in zone["permissives"].items() if name not in _TO_COME}
     in_order = bool(standings) and all(found == Standing.OK.value for found in standings.values())
@@ -77,17 +87,22 @@ class Duty:
         self,
         url: str,
         password_file: Path,
+        on_site: OnSite,
         clock: Clock,
         tell: Tell,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """``transport``: how the aggregator is reached, if not by the network."""
+        """``on_site`` runs a ``cardea`` command at the gateway's machine and returns what it said;
+        ``transport``: how the aggregator is reached, if not by the network.
+        """
         self._url = url
         self._transport = transport
         self._password_file = password_file
+        self._on_site = on_site
         self._clock = clock
         self._tell = tell
+        self._locked_s: dict[str, float] = {}
         self._ordered_s: dict[Errand, float] = {}
 
     async def run(self) -> None:
@@ -118,11 +133,13 @@ class Duty:
         if not (zones.is_success and alerts.is_success):
             return _UNAUTHORISED not in {zones.status_code, alerts.status_code}
         try:
-            wanted = tuple(errands(zones.json(), alerts.json()["items"]))
+            found = zones.json()
+            wanted = tuple(errands(found, alerts.json()["items"]))
         except (KeyError, TypeError, ValueError) as error:
             raise OffDuty(f"off duty: the aggregator's answer is not understood: {error!r}") from None
         for errand in wanted:
             await self._do(client, errand)
+        await self._clear(locked_out(found))
         return True
 
     async def _log_in(self, client: httpx.AsyncClient) -> None:
@@ -146,3 +163,13 @@ class Duty:
         answer = await client.post(f"{API}{errand.path}", json=errand.body)
         self._ordered_s[errand] = now_s
         self._tell(NAME, errand.words if answer.is_success else f"{errand.words}: {answer.text:.200}")
+
+    async def _clear(self, zones: frozenset[str]) -> None:
+        """Go to rooms that are locked out, look, and clear them."""
+        now_s = self._clock.monotonic_s()
+        self._locked_s = {zone: self._locked_s.get(zone, now_s) for zone in zones}
+        for zone, since_s in self._locked_s.items():
+            if now_s - since_s >= WALK_S:
+                self._locked_s[zone] = now_s
+                words = ("--by", CARETAKER, "--reason", CLEARED_BECAUSE)
+                self._tell(NAME, await self._on_site("edge", "zone", "clear", zone, *words))

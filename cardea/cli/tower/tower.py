@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cardea.cli.errors import CommandError
 from cardea.cli.tower.children import Child, Running, bound, cardea
-from cardea.cli.tower.duty import Duty
+from cardea.cli.tower.duty import Duty, OnSite
 from cardea.cli.tower.layout import Layout, is_free, missing_tables, write_configs
 from cardea.cli.tower.merge import MergedLog
 from cardea.cli.tower.provision import provision
@@ -46,7 +46,7 @@ async def run_tower(folder: Path, console_port: int | None) -> int:
         asked = _asked_to_stop()
         await _import_people(layout, say)
         running = {child.name: Running(child, clock, entropy, say) for child in _children(layout)}
-        duty = Duty(f"http://127.0.0.1:{port}", layout.admin_password, clock, say)
+        duty = Duty(f"http://127.0.0.1:{port}", layout.admin_password, _on_site(layout), clock, say)
         on_duty: asyncio.Task[None] | None = None
         try:
             for child in running.values():
@@ -93,6 +93,23 @@ async def _import_people(layout: Layout, say: MergedLog) -> None:
     told = await _output("edge", "import-people", str(offered), "--config", str(layout.config("gateway")))
     offered.replace(taken)
     say("tower", told.decode(errors="replace").strip())
+
+
+def _on_site(layout: Layout) -> OnSite:
+    """Runs a command beside the gateway; what it says, in one line."""
+
+    async def run(*arguments: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *bound(cardea(*arguments, "--config", str(layout.config("gateway")))),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches only us; it ends soon by itself
+        )
+        output, _ = await process.communicate()
+        return output.decode(errors="replace").strip()
+
+    return run
 
 
 async def _output(*arguments: str) -> bytes:

@@ -85,11 +85,16 @@ class Office:
         self.looks = 0
         self.orders: list[tuple[float, str]] = []
         self.said: list[str] = []
+        self.cleared: list[tuple[float, tuple[str, ...]]] = []
         self.clock = FastClock()
         self.duty = Duty(
-            URL, self.password, self.clock, lambda _, line: self.said.append(line),
+            URL, self.password, self.on_site, self.clock, lambda _, line: self.said.append(line),
             transport=httpx.MockTransport(self.answer),
         )  # fmt: skip
+
+    async def on_site(self, *words: str) -> str:
+        self.cleared.append((self.clock.now_s, words))
+        return "washroom  idle"
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         assert request.headers["origin"] == URL
@@ -173,3 +178,25 @@ async def test_a_session_that_ends_between_is_opened_again(tmp_path: Path) -> No
     await office.run(lambda: office.looks >= 4)
     assert office.sessions == 1
     assert module.LOOK_S == 2.0
+
+
+async def test_a_room_that_is_locked_out_is_looked_at_after_a_walk_and_cleared_on_site(
+    tmp_path: Path,
+) -> None:
+    office = Office(tmp_path)
+    office.zones = [zone(state="lockout")]
+    await office.run(lambda: bool(office.cleared))
+    assert office.cleared[0][0] >= module.WALK_S
+    assert office.cleared[0][1][:6] == ("edge", "zone", "clear", "washroom", "--by", "caretaker")
+    assert office.said == ["washroom  idle"]
+    assert office.orders == []
+
+
+async def test_a_lockout_that_ends_by_itself_is_forgotten(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.zones = [zone(state="lockout")]
+    await office.run(lambda: office.clock.now_s >= module.WALK_S / 2)
+    office.zones = [zone(state="emit")]
+    looks = office.looks
+    await office.run(lambda: office.looks > looks + 10)
+    assert office.cleared == []
