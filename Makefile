@@ -25,7 +25,7 @@ test: $(VENV)/.installed system-for-tests lint types imports unit
 
 .PHONY: system-for-tests
 system-for-tests:
-	@configs/setup/need mosquitto=mosquitto chromium=chromium strace=strace
+	@configs/setup/need mosquitto=mosquitto chromium=chromium strace=strace victoria-metrics=victoria-metrics
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff format --check .
