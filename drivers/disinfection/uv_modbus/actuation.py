@@ -1,7 +1,7 @@
 """Leases onto the relays of a unit: one writer at a time, and what failed half-way is taken back at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 
 from cardea.contract.reasons import RefusalReason
@@ -57,7 +57,7 @@ class Actuation:
         async with self._writing:
             for coil in self.leases.maybe_on():
                 with suppress(DeviceLost, DeviceMisconfigured):
-                    await self._write(coil, on=False)
+                    await self._write(coil)
 
     async def keep(self) -> None:
         """End leases in time, whatever the readings wait for, and take back what failed half-way.
@@ -121,11 +121,11 @@ class Actuation:
         async with self._writing:
             if not self._open:
                 return NotExecuted(RefusalReason.UNREACHABLE, "the unit is not connected")
-            if command.lease_s and until_s <= self._clock.monotonic_s():
-                return NotExecuted(RefusalReason.EXPIRED, "the lease ended before its turn on the line came")
             self.leases.lease(coil, until_s)
             self._changed.set()
-            await self._write(coil, on=command.lease_s > 0)
+            on = await self._write(coil)
+        if command.lease_s and not on:
+            return NotExecuted(RefusalReason.EXPIRED, "the lease ended before its turn on the line came")
         return Executed()
 
     async def _read_back(self) -> dict[int, bool]:
@@ -138,7 +138,7 @@ class Actuation:
     async def _write_due(self) -> None:
         async with self._writing:
             for coil in self.leases.due(self._clock.monotonic_s()):
-                await self._write(coil, on=self.leases.wanted(coil, self._clock.monotonic_s()))
+                await self._write(coil)
 
     async def _refresh(self, coils: Iterable[int]) -> None:
         now_s = self._clock.monotonic_s()
@@ -146,24 +146,31 @@ class Actuation:
             return
         self._refreshed_s = now_s
         for coil in coils:
-            await self._write(coil, on=self.leases.wanted(coil, self._clock.monotonic_s()))
+            await self._write(coil)
 
-    async def _write(self, coil: int, *, on: bool) -> None:
+    async def _write(self, coil: int) -> bool:
+        """Tell a relay what it should be at this moment; returns what it was told."""
         try:
-            await self._twice(lambda: self._link.write_coil(self._unit, coil, on=on))
+            on = await self._twice(coil)
         except BaseException:
             self.leases.abandon(coil)
             self._changed.set()
             raise
         self.leases.told(coil, on=on)
+        return on
 
-    async def _twice(self, ask: Callable[[], Awaitable[None]]) -> None:
-        """Ask again once when nobody answers: what is written here may be written twice."""
+    async def _twice(self, coil: int) -> bool:
+        """Ask again once when nobody answers; by then the lease may have ended."""
         for _ in range(ATTEMPTS - 1):
             try:
-                return await ask()
+                return await self._tell(coil)
             except LineBusy:
                 raise
             except DeviceLost:
                 continue
-        return await ask()
+        return await self._tell(coil)
+
+    async def _tell(self, coil: int) -> bool:
+        on = self.leases.wanted(coil, self._clock.monotonic_s())
+        await self._link.write_coil(self._unit, coil, on=on)
+        return on

@@ -24,7 +24,7 @@ from drivers.api import (
 )
 from drivers.disinfection.uv_modbus import DRIVER
 from drivers.disinfection.uv_modbus.actuation import CONTACTOR, EMITTER
-from drivers.links.modbus import LineBusy
+from drivers.links.modbus import LineBusy, ModbusLink
 from drivers.links.opening import open_link
 from drivers.links.settings import ModbusRtuSettings, ModbusTcpSettings
 from drivers.sim.relay_modbus import RelayBoard, RelayRtuSim, RelayTcpSim
@@ -52,6 +52,7 @@ async def tcp(clock):
     async with RelayTcpSim([uv]) as sim:
         at = ModbusTcpSettings(kind="modbus_tcp", host="127.0.0.1", port=sim.port, answer_s_max=0.2)
         link = open_link("uv", at, clock)
+        assert isinstance(link, ModbusLink)
         task = asyncio.create_task(link.run())
         yield uv, link, task
         task.cancel()
@@ -143,7 +144,9 @@ async def test_what_is_recorded_is_decoded_to_what_was_said(tcp, emitted, open_d
         await reported(emitted, output_on=1.0)
     decoder = DRIVER.decoders["line"](DRIVER.settings.model_validate(settings()))
     assert {channel for channel, _, _ in recorded.pieces} == {"line"}
-    decoded = [event for _, chunk, at in recorded.pieces for event in decoder.feed(chunk, at)]
+    events = [event for _, chunk, at in recorded.pieces for event in decoder.feed(chunk, at)]
+    decoded = [event for event in events if isinstance(event, UnitReported)]
+    assert len(decoded) == len(events)
     said = [report.values for report in emitted.of(UnitReported)]
     assert [event.values for event in decoded][: len(said)] == said
     assert uv.history
@@ -599,6 +602,31 @@ async def test_a_busy_line_and_a_unit_that_refuses(
     assert not uv.on(Part.EMITTER)
 
 
+async def test_d3_a_lease_that_ends_between_two_tries_does_not_switch_on(
+    tcp, clock, emitted, open_device, running, monkeypatch
+):
+    tried = []
+    uv, link, _ = tcp
+    device = open_device(NAME, link, **settings())
+    async with running(device.run(emitted)):
+        await online(emitted)
+        write = link.write_coil
+
+        async def lose_the_first(unit, coil, *, on):
+            tried.append(on)
+            if len(tried) > 1:
+                return await write(unit, coil, on=on)
+            await clock.sleep(0.1)
+            raise DeviceLost("no answer")
+
+        monkeypatch.setattr(link, "write_coil", lose_the_first)
+        receipt = await device.submit(LeaseOutput("a", EMITTER, 0.05))
+        assert isinstance(receipt, NotExecuted)
+        assert receipt.reason is RefusalReason.EXPIRED
+        assert tried == [True, False]
+    assert not uv.history
+
+
 async def test_a_lease_that_waited_too_long_for_its_turn_is_none(tcp, clock, emitted, open_device, running):
     uv, link, _ = tcp
     device = open_device(NAME, link, **settings())
@@ -632,6 +660,7 @@ async def test_a_unit_and_a_relay_board_share_one_line(clock, tmp_path, new_emit
     board, uv = RelayBoard(2, clock), UvUnit(1, clock)
     async with RelayRtuSim([board, uv], tmp_path / "rs485") as sim, AsyncExitStack() as stack:
         link = open_link("rs485", ModbusRtuSettings(kind="modbus_rtu", path=sim.path, baud=115200), clock)
+        assert isinstance(link, ModbusLink)
         await stack.enter_async_context(running(link.run()))
         device = open_device(NAME, link, **settings())
         contacts = open_device(

@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from drivers.api import DeviceLost, DeviceMisconfigured
-from drivers.links.modbus import BitTable, WordTable
+from drivers.links.modbus import BitTable, ModbusLink, WordTable
 from drivers.links.opening import open_link
 from drivers.links.settings import ModbusRtuSettings, ModbusTcpSettings
 from drivers.sim.relay_modbus import RelayBoard, RelayRtuSim, RelayTcpSim
@@ -89,6 +89,7 @@ async def unit(clock):
     async with RelayTcpSim([uv]) as sim:
         at = ModbusTcpSettings(kind="modbus_tcp", host="127.0.0.1", port=sim.port, answer_s_max=0.2)
         link = open_link("uv", at, clock)
+        assert isinstance(link, ModbusLink)
         task = asyncio.create_task(link.run())
         await link.ready()
         yield uv, link
@@ -254,6 +255,7 @@ async def test_stands_beside_a_relay_board_on_one_line(clock, tmp_path):
     board.set_input(0, on=True)
     async with RelayRtuSim([board, uv], tmp_path / "rs485") as sim:
         link = open_link("rs485", ModbusRtuSettings(kind="modbus_rtu", path=sim.path, baud=115200), clock)
+        assert isinstance(link, ModbusLink)
         task = asyncio.create_task(link.run())
         await link.ready()
         assert await link.read_bits(1, BitTable.INPUTS, [0]) == {0: True}
