@@ -62,8 +62,8 @@ class VideoSource:
         """Open it; blocks up to ``open_s_max`` where the backend can be told so.
 
         Raises:
-            DeviceLost: not there, not answering, or taken by another program.
-            DeviceMisconfigured: no right to read it, no video, or not the pixel format that was asked for.
+            DeviceLost: not there, not answering, no video, or taken by another program.
+            DeviceMisconfigured: no right to read it.
         """
         silence()
         import cv2  # only a gateway with a camera pays for it
@@ -177,9 +177,10 @@ def _must_be_readable(name: str, path: Path) -> None:
         raise DeviceMisconfigured(f"link {name}: {path} cannot be read; {advice}")
 
 
-def _not_opened(name: str, source: str) -> DeviceLost | DeviceMisconfigured:
+def _not_opened(name: str, source: str) -> DeviceLost:
+    """Worth another try in each case: a recording, too, may be under way only now."""
     if is_stream(source):
         return DeviceLost(f"link {name}: {source} gives no video (away, or not this user and password)")
     if is_file(source):
-        return DeviceMisconfigured(f"link {name}: {source} holds no video that can be decoded")
+        return DeviceLost(f"link {name}: {source} holds no video that can be decoded")
     return DeviceLost(f"link {name}: {source} cannot be opened; another program may have it")

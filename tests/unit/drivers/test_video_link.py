@@ -163,9 +163,9 @@ async def test_a_camera_that_is_not_there_is_lost(tmp_path):
         await link_of(tmp_path / "video9").run()
 
 
-async def test_what_holds_no_video_is_a_mistake(tmp_path):
+async def test_what_holds_no_video_yet_is_lost(tmp_path):
     (tmp_path / "notes.avi").write_text("no video")
-    with pytest.raises(DeviceMisconfigured, match="no video that can be decoded"):
+    with pytest.raises(DeviceLost, match="no video that can be decoded"):
         await link_of(tmp_path / "notes.avi").run()
 
 
