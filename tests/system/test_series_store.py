@@ -256,9 +256,9 @@ def _now_ms() -> int:
 
 @pytest.mark.parametrize("compressed", [{"gzip": False}, {"gzip": True}])
 async def test_victoria_metrics_gives_back_what_was_written(
-    opened: Open, victoria: Victoria, gzip: bool
-) -> None:  # noqa: FBT001  # a parameter of the test
-    store = opened(gzip=gzip)
+    opened: Open, victoria: Victoria, compressed: dict[str, bool]
+) -> None:
+    store = opened(**compressed)
     begun_ms = _now_ms() - 600_000
     device = 'gate 1, hall="east"'
     rows = [
