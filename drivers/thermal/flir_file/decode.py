@@ -48,7 +48,7 @@ class FileDecoder:
 
 
 def read_file(content: bytes, at: Instant) -> list[DeviceEvent]:
-    """What a radiometric file says.
+    """What a radiometric file says: the camera, unless it keeps that to itself, and its frame.
 
     Raises:
         NotRadiometric: it is none, or damaged.
@@ -60,14 +60,11 @@ def read_file(content: bytes, at: Instant) -> list[DeviceEvent]:
     planck, conditions = fff.calibration(info)
     raw = raw_frame(raw_data)
     taken = _taken(info)
-    camera = DeviceIdentified(
-        at=at,
-        model=fff.text(info, "model"),
-        firmware=fff.text(info, "firmware"),
-        serial=fff.text(info, "serial"),
-    )
     frame = ThermalFrameCaptured(at=at, device_utc=taken, raw=raw, scale=planck, conditions=conditions)
-    return [camera, frame]
+    model, serial, firmware = (fff.text(info, name) for name in ("model", "serial", "firmware"))
+    if not (model or serial or firmware):
+        return [frame]
+    return [DeviceIdentified(at=at, model=model, serial=serial, firmware=firmware), frame]
 
 
 def _taken(info: Record) -> dt.datetime | None:

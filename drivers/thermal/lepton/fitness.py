@@ -7,7 +7,8 @@ from drivers.thermal.lepton.telemetry import FlatField, Telemetry
 
 RAW_MIN, RAW_MAX = 20_000, 45_000
 """200 and 450 K at 0.01 K a count: colder than any scene, hotter than the sensor can tell."""
-_DEAD = (0, 0xFFFF)
+RAW_NONE, RAW_FULL = 0, 0xFFFF
+"""A dead sensor's."""
 _SHARE_MAX = 0.5
 """Of pixels that are impossible."""
 
@@ -45,8 +46,8 @@ def _of_telemetry(telemetry: Telemetry) -> Unfit | None:
 
 
 def _of_counts(raw: RawFrame) -> Unfit | None:
-    dead = np.isin(raw, _DEAD)
-    if dead.mean() > _SHARE_MAX:
-        return Unfit.SENSOR_FAULT
-    impossible = (raw < RAW_MIN) | (raw > RAW_MAX)
-    return Unfit.OUT_OF_RANGE if impossible.mean() > _SHARE_MAX else None
+    most = _SHARE_MAX * raw.size
+    if np.count_nonzero((raw < RAW_MIN) | (raw > RAW_MAX)) <= most:
+        return None
+    dead = np.count_nonzero((raw == RAW_NONE) | (raw == RAW_FULL)) > most
+    return Unfit.SENSOR_FAULT if dead else Unfit.OUT_OF_RANGE

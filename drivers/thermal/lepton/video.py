@@ -47,5 +47,5 @@ class VideoCamera:
         if pixels.dtype != "uint16" or pixels.shape != shape:
             raise DeviceMisconfigured(
                 f"{self._context.device}: pictures are {pixels.dtype} {pixels.shape}, not uint16 {shape}: "
-                f"check pixel_format and size of link {self._link.name}, and the device's telemetry"
+                f"check pixel_format of link {self._link.name}, and the device's telemetry"
             )
