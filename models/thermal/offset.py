@@ -18,7 +18,7 @@ FLAT_FIELD_C = 1.5
 JUMP_SD = 5.0
 """A look this many standard deviations away says that the filter's picture is wrong, not the look."""
 SEEN_MIN = 3
-"""Looks in a row before the error is believed."""
+"""Looks before the error is believed."""
 DRIFT_S = 10.0
 DRIFT_C_MAX = 0.5
 """More than this within ``DRIFT_S`` is no drift of a sensor at rest; the quickest seen moved 0.2 °C."""
@@ -35,7 +35,7 @@ class Offset:
     seen_s: float | None = None
     """When the reference was last seen."""
     seen: int = 0
-    """Looks in a row, up to ``SEEN_MIN``."""
+    """Looks since the start, the last correction or the last loss; up to ``SEEN_MIN``."""
     course: tuple[tuple[float, float], ...] = ()
     """Where the value stood, about once a second, over the last ``DRIFT_S``."""
 
