@@ -86,16 +86,15 @@ def _stream_or_path(text: str, info: ValidationInfo) -> str:
 
 def _source_fault(source: str) -> str | None:
     """What is wrong with an address."""
+    wrong = "source must be an address such as rtsp://user@192.168.40.20/stream2, a path, or /dev/video0"
     try:
         parts = urlsplit(source)
         usable = parts.scheme in {"rtsp", "rtsps"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        usable = False
-    if not usable:
-        return "source must be an address such as rtsp://user@192.168.40.20/stream2, a path, or /dev/video0"
-    if parts.password is not None:
+        return wrong
+    if usable and parts.password is not None:
         return "leave the password out of source; put it into a secret and name that in password_secret"
-    return None
+    return None if usable else wrong
 
 
 class VideoSettings(Settings):

@@ -96,8 +96,8 @@ class VideoLink:
 
         Raises:
             DeviceLost: not there, silent for ``silence_s_max``, or at its end.
-            DeviceMisconfigured: no right to read it, its password's secret is missing, or its pictures are not
-                of the pixel format that was asked for.
+            DeviceMisconfigured: no right to read it, its password's secret is missing, or its pictures are of
+                another pixel format than was asked for.
         """
         secret = self._settings.password_secret
         password = None if secret is None else self._secrets(secret)
