@@ -34,6 +34,8 @@ STATES = frozenset(
         AlertKind.STORE_FULL,
         AlertKind.CLOCK_UNSYNCHRONISED,
         AlertKind.TAMPER,
+        AlertKind.ZONE_LOCKOUT,
+        AlertKind.LAMP_WORN,
     }
 )
 """Conditions that last until evidence clears them; all other alerts are happenings."""

@@ -48,12 +48,15 @@ from edge.recorder import Recorder
 from edge.router import Router
 from edge.scenes import Scenes
 from edge.sight import Sight
+from edge.site_socket import SiteSocket
 from edge.storage import Stores
 from edge.supervisor import Supervisor, Surroundings
 from edge.telemetry import Telemetry
 from edge.thermometry import Thermometry
 from edge.uplink import Uplink
 from edge.vault import Applied
+from edge.zone import ZoneTask
+from edge.zone_settings import Zone
 
 OPEN_S_MAX = 10.0
 """Doors are served after this time in any case, with or without a store."""
@@ -73,6 +76,7 @@ class Gateway:
         self._name = settings.gateway.id
         self._notes_under_way: set[asyncio.Task[object]] = set()
         self._portals: dict[str, PortalTask] = {}
+        self._zones: dict[str, ZoneTask] = {}
         self._recorder = Recorder(host.clock, host.entropy)
         self._telemetry = Telemetry(host.clock, RULES)
         self._stores = Stores(host, settings.gateway, configuration.policy, self._recorder, self._telemetry)
@@ -138,8 +142,10 @@ class Gateway:
             drivers={name: device.driver for name, device in fitted.items()},
             state_of=lambda device: _state_of(supervisor, device),
             drilled=self._drilled,
+            zone_seen=lambda zone: self._zones[zone].seen(),
         )
         self._portals = {name: PortalTask(name, portal, means) for name, portal in settings.portals.items()}
+        self._zones = {name: self._zone(name, zone, means) for name, zone in settings.zones.items()}
         cameras = {name for portal in settings.portals.values() for name in portal.ingress.cameras}
         report = self._telemetry.report
         self._sight = Sight(cameras, host.open_detector, host.clock, alerts, report, self._take)
@@ -148,13 +154,25 @@ class Gateway:
             means.drivers, thermometers, settings.portals, self._portals, alerts, report
         )
         self._scenes = Scenes(settings.scenes, thermometers, host.clock, self._publish)
-        self._router = Router(settings.portals, self._portals, report, self._sight.take, self._measure)
+        self._router = Router(
+            settings.portals,
+            self._portals,
+            report,
+            self._sight.take,
+            self._measure,
+            tuple(self._zones.values()),
+        )
         log.news = self._router.device_changed
         self._supervisor = supervisor
         health = Health(self._name, host.clock, self._recorder, alerts, self._telemetry, self._numbers)
         async with asyncio.TaskGroup() as live:
             for name, portal in self._portals.items():
                 live.create_task(portal.run(), name=f"portal {name}")
+            for name, zone in self._zones.items():
+                live.create_task(zone.run(), name=f"zone {name}")
+            if host.site_socket is not None and self._zones:
+                site = SiteSocket(host.site_socket, self._zones)
+                live.create_task(site.run(), name="site socket")
             live.create_task(supervisor.run(), name="supervisor")
             live.create_task(health.run(), name="health")
             live.create_task(self._sight.run(), name="sight")
@@ -220,6 +238,16 @@ class Gateway:
             self._notes_under_way.add(note)
             note.add_done_callback(self._notes_under_way.discard)
 
+    def _zone(self, name: str, zone: Zone, means: Means) -> ZoneTask:
+        portals = self._configuration.settings.portals
+        behind = tuple(each for each, portal in portals.items() if portal.zone == name)
+        return ZoneTask(name, zone, behind, means, self._note, lambda portal: self._portals[portal].inside())
+
+    async def _note(self, event: str, actor: str, detail: dict[str, str]) -> object | None:
+        """Into the audit chain; ``None`` while there is none, or it cannot be written."""
+        audit = self._stores.audit
+        return None if audit is None else await audit.note(event, actor, detail)
+
     # --- what comes down ----------------------------------------------------------------------------
 
     def _hands(self, audit: Audit, uplink: Uplink) -> Hands:
@@ -237,7 +265,7 @@ class Gateway:
         if isinstance(action, ApproveEpoch):
             return OrderResult.EXECUTED
         if isinstance(action, StartCycle | StopCycle):
-            return RefusalReason.UNSUPPORTED
+            return self._order_zone(order, action)
         portal = self._portals.get(action.portal)
         if portal is None:
             return RefusalReason.WRONG_TARGET
@@ -248,6 +276,12 @@ class Gateway:
                 return portal.order_lockdown(on=on)
             case ClearFire():
                 return portal.clear_fire()
+
+    def _order_zone(self, order: Order, action: StartCycle | StopCycle) -> Outcome:
+        zone = self._zones.get(action.zone)
+        if zone is None:
+            return RefusalReason.WRONG_TARGET
+        return zone.stop(action.by, "order") if isinstance(action, StopCycle) else zone.start(order, action)
 
     async def _apply(self, statuses: Statuses) -> Applied:
         """Into the vault; without one nothing can be held, so a whole document is asked for later."""
@@ -304,6 +338,7 @@ class Gateway:
             "sight": self._sight.picture(),
             "thermometers": self._thermometry.picture(),
             "portals": {name: portal.picture() for name, portal in self._portals.items()},
+            "zones": {name: zone.picture() for name, zone in self._zones.items()},
         }
 
 

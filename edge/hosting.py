@@ -48,4 +48,6 @@ class Host:
     """What finds faces in cameras' pictures; opened only where there is a camera."""
     status_file: Path | None = None
     """Where the picture for ``cardea edge status`` goes; ``None``: nowhere."""
+    site_socket: Path | None = None
+    """Where zones are stopped and cleared on site; ``None``: nowhere."""
     version: str = "0"

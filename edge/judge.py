@@ -66,6 +66,7 @@ class Judge:
             schedule=Fresh(case.holder.scheduled(now.utc), 0.0) if case.holder else NOT_FITTED,
             passback=self._memory.passback(case.approach, policy, now.mono_s),
             occupancy=self._memory.occupancy(),
+            zone=NOT_FITTED if self._portal.zone is None else self._means.zone_seen(self._portal.zone),
             fire=machine.fire_seen(self._lock.state, self._lock.fitting, now.mono_s),
             lockdown=machine.lockdown_seen(self._lock.state, now.mono_s),
             last_granted=self._memory.last_granted(case.approach, now.mono_s),

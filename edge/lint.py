@@ -16,6 +16,7 @@ from edge.settings import Device, DoorRef, Lock, Portal
 from edge.thermal_lint import scene_misfits, thermometer_misfits
 from edge.thermometer_settings import Thermometer
 from edge.topology import COMMANDS_OF, EVENTS_OF, Role, Use, uses
+from edge.zone_lint import Around, shared_units, zone_misfits
 from edge.zone_settings import Zone
 
 LINK_KINDS: Mapping[str, LinkKind] = {
@@ -58,7 +59,7 @@ class Parts:
     policy_portals: frozenset[str]
     """Portals that ``[policy.portals]`` speaks of."""
     names: Mapping[str, frozenset[str]]
-    """Names given under ``links``, ``devices`` and ``portals``."""
+    """Names given under ``links``, ``devices``, ``portals`` and ``zones``."""
 
 
 def findings(parts: Parts) -> Iterator[Finding]:
@@ -223,7 +224,7 @@ def misfits(portal: Portal, policy: PortalPolicy) -> Iterator[tuple[str, str, st
     yield from policy_misfits(policy)
     if policy.require_screening and not portal.ingress.thermometers:
         yield "require_screening", "true", f"{portal.name!r} has no thermometer; add ingress.thermometers"
-    if policy.require_zone:
+    if policy.require_zone and portal.zone is None:
         yield "require_zone", "true", f"{portal.name!r} leads into no zone; leave this out"
     counted_out = bool(portal.egress.readers)
     if policy.anti_passback is AntiPassback.HARD and not counted_out:
@@ -242,6 +243,16 @@ def _scenes_see_nobody(parts: Parts) -> Iterator[Finding]:
     yield from (Finding(*misfit) for misfit in found)
 
 
+def _zones_are_safe(parts: Parts) -> Iterator[Finding]:
+    around = Around(parts.names["devices"], parts.drivers, parts.portals)
+    each = ((name, misfit) for name, zone in parts.zones.items() for misfit in zone_misfits(zone, around))
+    for name, misfit in (*each, *shared_units(parts.zones)):
+        yield Finding(f"zones.{name}.{misfit.key}", misfit.value, misfit.advice)
+    for name, portal in parts.portals.items():
+        if portal.zone is not None and portal.zone not in parts.names["zones"]:
+            yield Finding(f"portals.{name}.zone", portal.zone, _known("zone", parts.names["zones"]))
+
+
 def _known(what: str, names: frozenset[str]) -> str:
     listed = ", ".join(sorted(names)) or "none"
     return f"no such {what}; known here: {listed}"
@@ -258,4 +269,5 @@ LINTS = (
     _policies_fit,
     _thermometers_see_people,
     _scenes_see_nobody,
+    _zones_are_safe,
 )

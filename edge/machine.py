@@ -26,6 +26,7 @@ from edge.health import STATUS_FILE
 from edge.hosting import Host
 from edge.settings import GatewaySettings
 from edge.sight import Detector
+from edge.site_socket import SOCKET_FILE
 from edge.vault import KeyFile
 from models import passes
 from models.face import DETECTORS
@@ -68,6 +69,7 @@ def real_host(settings: GatewaySettings, clock: Clock, entropy: Entropy) -> Host
         linkage_key=_optional(secrets, gateway.linkage_secret, "subjects are this gateway's own"),
         open_detector=_detector,
         status_file=gateway.data_dir / STATUS_FILE,
+        site_socket=gateway.data_dir / SOCKET_FILE,
         version=version("cardea-gateway"),
     )
 

@@ -13,6 +13,7 @@ from edge.actuation import Submit
 from edge.alerts import Alerts
 from edge.credentials import CredentialDesk
 from edge.decide.decision import LogDrill
+from edge.decide.evidence import NOT_FITTED, Item, ZoneStatus
 from edge.notes import Notes
 from edge.recorder import Recorder
 
@@ -38,3 +39,5 @@ class Means:
     """What the supervisor knows of a device; ``None`` before its first session."""
     drilled: Callable[[str, LogDrill], None]
     """Writes a release drill of a portal down."""
+    zone_seen: Callable[[str], Item[ZoneStatus]] = lambda _zone: NOT_FITTED
+    """A disinfection zone as evidence for the portals that lead into it."""

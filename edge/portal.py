@@ -32,6 +32,7 @@ from edge.approaches import Case
 from edge.decide import events as facts
 from edge.decide import portal as machine
 from edge.decide.decision import Decision, Effect, HoldReleased, ReleaseDoor
+from edge.decide.evidence import Fresh
 from edge.decide.lock import HELD, Fitting
 from edge.effects import Effects
 from edge.gathering import Gathering, PersonScreened
@@ -111,6 +112,13 @@ class PortalTask:
             self._lock.step(facts.InputsStale())
         if state is DeviceState.ONLINE and device in self._actuation.devices:
             self._lock.step(facts.ActuatorReturned())
+
+    def inside(self) -> int | None:
+        """How many people are counted inside; ``None`` where leaving is not counted or a reader is away."""
+        readers = (*self._portal.ingress.readers, *self._portal.egress.readers)
+        away = any(self._means.state_of(reader) is not DeviceState.ONLINE for reader in readers)
+        counted = self._memory.occupancy()
+        return counted.value if isinstance(counted, Fresh) and not away else None
 
     def picture(self) -> Mapping[str, object]:
         """For ``cardea edge status``."""

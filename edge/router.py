@@ -1,7 +1,7 @@
 """From devices to the portals that use them, and into the telemetry what is a number and nothing else."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from cardea.contract.records import DeviceState
@@ -39,8 +39,17 @@ class Takes(Protocol):
         ...
 
 
+class WatchesDevices(Takes, Protocol):
+    """What the router needs of a zone."""
+
+    @property
+    def devices(self) -> frozenset[str]:
+        """The devices whose events it wants."""
+        ...
+
+
 class Router:
-    """Knows which portals use which device."""
+    """Knows which portals and zones use which device."""
 
     def __init__(
         self,
@@ -49,11 +58,15 @@ class Router:
         report: Report,
         look: Look,
         measure: Measure,
+        zones: Sequence[WatchesDevices] = (),
     ) -> None:
         self._users: dict[str, list[Takes]] = {}
         for name, portal in portals.items():
             for device in dict.fromkeys(use.device for use in uses(portal)):
                 self._users.setdefault(device, []).append(tasks[name])
+        for zone in zones:
+            for device in zone.devices:
+                self._users.setdefault(device, []).append(zone)
         self._report = report
         self._look = look
         self._measure = measure

@@ -49,6 +49,10 @@ def as_text(picture: dict[str, Any]) -> str:
             f"  portal {name:<16} {portal['phase']:<14} lockdown {portal['lockdown']}  fire {portal['fire']}"
             for name, portal in picture["portals"].items()
         ),
+        *(
+            f"  zone   {name:<16} {zone['state']:<14} not in order: {', '.join(zone['not_ok']) or 'nothing'}"
+            for name, zone in picture["zones"].items()
+        ),
     ]
     return "\n".join(lines)
 

@@ -112,7 +112,7 @@ class ZoneTask:
             self._step(facts.Tick())
         return Accepted()
 
-    def device_changed(self, _device: str, _state: DeviceState) -> None:
+    def device_changed(self, device: str, state: DeviceState) -> None:
         """A device came or went; what it no longer says grows old by itself."""
 
     def seen(self) -> Item[ZoneStatus]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cardea.cli import zone
 from cardea.cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _COMMANDS = {
     "schema": "print the JSON Schema of gateway.toml",
     "status": "what the running gateway says of itself",
     "import-people": "take people in from a CSV file, all or nobody",
+    "zone": "disinfection zones, on site: list, stop, clear",
 }
 
 
@@ -29,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the subcommands."""
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     made = {name: commands.add_parser(name, help=text, description=text) for name, text in _COMMANDS.items()}
+    zone.configure(made["zone"])
     made["import-people"].add_argument("file", type=Path, metavar="FILE", help="CSV: person, name, …")
     for name, run in _RUNS.items():
         made[name].set_defaults(run=run)
@@ -119,6 +122,7 @@ def _check(arguments: argparse.Namespace) -> int:
         "links": list(settings.links),
         "devices": list(settings.devices),
         "portals": list(settings.portals),
+        "zones": list(settings.zones),
     }
     notices = missing(settings, _secrets_named(configuration))
     if arguments.json:
