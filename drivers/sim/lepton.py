@@ -116,6 +116,10 @@ class LeptonSim:
             case LeptonFault.GARBAGE:
                 self._spoiled = GARBAGE
 
+    def recover(self) -> None:
+        """What stands still goes on."""
+        self._until_s.clear()
+
     def joined(self, transport: asyncio.Transport) -> None:
         """A connection stands."""
         self._transports.add(transport)

@@ -337,7 +337,7 @@ async def test_a_silent_instrument_is_lost_and_its_neighbour_is_not(
     silent, other = SpotInstrument(1), SpotInstrument(2)
     async with RelayRtuSim([silent, other]) as sim:
         link = open_link(
-            "rs485", ModbusRtuSettings(kind="modbus_rtu", path=sim.path, answer_s_max=0.05), clock
+            "rs485", ModbusRtuSettings(kind="modbus_rtu", path=sim.path, answer_s_max=0.2), clock
         )
         beside = new_emitted()
         second = open_device("thermal.modbus_spot", link, **{**QUICK, "unit": 2})
