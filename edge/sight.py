@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from cardea.contract.records import AlertKind
+from cardea.contract.records import AlertKind, Severity
 from cardea.runtime.clock import Clock
 from cardea.runtime.logs import get_logger
 from drivers.api import FaceBox, FaceSeen, Picture, PictureCaptured
@@ -147,6 +147,10 @@ class Sight:
 
 
 def _alarm(camera: str, reason: str) -> Alarm:
+    """Minor: no door depends on this check alone."""
     return Alarm(
-        alert=AlertKind.CHECK_UNAVAILABLE, device=camera, detail={"check": "faces", "reason": reason}
+        alert=AlertKind.CHECK_UNAVAILABLE,
+        device=camera,
+        severity=Severity.MINOR,
+        detail={"check": "faces", "reason": reason},
     )

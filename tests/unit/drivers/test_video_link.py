@@ -401,6 +401,9 @@ def test_a_raw_camera_is_asked_for_its_counts(monkeypatch, tmp_path):
     assert source._capture.asked[cv2.CAP_PROP_CONVERT_RGB] == 0
     assert source._capture.asked[cv2.CAP_PROP_FOURCC] == cv2.VideoWriter.fourcc(*"Y16 ")
     assert source.period_s == 0.0
+    source._capture.retrieve = lambda: (False, None)
+    assert source.pixels() is None
+    source._capture.retrieve = Device().retrieve
     assert (source.pixels() == 0x7575).all()
     colour = VideoSettings(kind="video", source="/dev/video7")
     other: Any = video_source.VideoSource("door", colour, None)

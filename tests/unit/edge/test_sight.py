@@ -30,6 +30,7 @@ from cardea.contract.records import (
     DecisionRecord,
     Outcome,
     Reading,
+    Severity,
 )
 from cardea.runtime.clock import SystemClock, SystemEntropy
 from cardea.runtime.config import ConfigInvalid
@@ -530,6 +531,7 @@ def test_without_a_model_doors_work_and_it_is_said_once(run: Any) -> None:
     assert tower.detector.pictures == []
     raised = [row for row in alerts if isinstance(row, AlertRaised)]
     assert [(row.alert, row.device) for row in raised] == [(AlertKind.CHECK_UNAVAILABLE, "camera")]
+    assert raised[0].severity is Severity.MINOR
     assert "models pull" in raised[0].detail["reason"]
     assert not [reading for reading in numbers if reading.series == "camera/faces"]
 
