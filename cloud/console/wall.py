@@ -49,7 +49,7 @@ class Wall:
         warm = _by_site(warmest(house.series.latest(gateways), now), gateways)
         sites = tuple(sorted(sites, key=badness))
         order = [site.site for site in sites]
-        if order != list(self._tiles):
+        if order != list(self._tiles) or not order:
             self._lay(order)
         for site in sites:
             self._tiles[site.site].set_content(tile(say, site, warm.get(site.site), now))
