@@ -1,14 +1,17 @@
-"""``cardea safety``: is every door's machine free of breaches, in every state it can reach?"""
+"""``cardea safety``: is every door's and every zone's machine free of breaches, in every state it can reach?"""
 
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge.decide.events import Event
+    from edge.decide.interlock_proof import Proof as ZoneProof
     from edge.decide.lock import Fitting
+    from edge.decide.proof import Proof
 
 SOUND, BROKEN = 0, 1
 
@@ -17,20 +20,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command."""
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     prove = commands.add_parser(
-        "prove", help="search every reachable state of the portal machine for a breach of the L rules"
+        "prove", help="search every reachable state of portals and zones for a breach of the L and D rules"
     )
     prove.add_argument("--json", action="store_true", help="the findings as JSON")
     prove.set_defaults(run=_prove)
 
 
 def _prove(arguments: argparse.Namespace) -> int:
-    from edge.decide.proof import prove
-
     findings: list[Mapping[str, object]] = []
-    for name, fitting, alphabet in _cases():
+    for name, search in _searches():
         if not arguments.json:
             print(f"{name} … ", end="", flush=True, file=sys.stderr)
-        proof = prove(fitting, alphabet)
+        proof = search()
         law = None if proof.breach is None else proof.breach.law
         findings.append({"case": name, "states": proof.states, "steps": proof.steps, "breach": law})
         if not arguments.json:
@@ -38,6 +39,15 @@ def _prove(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(findings, indent=2))
     return BROKEN if any(found["breach"] for found in findings) else SOUND
+
+
+def _searches() -> "Iterator[tuple[str, Callable[[], Proof | ZoneProof]]]":
+    from edge.decide import interlock_proof, proof
+
+    for name, fitting, alphabet in _cases():
+        yield name, partial(proof.prove, fitting, alphabet)
+    for name, unit in interlock_proof.CASES.items():
+        yield name, partial(interlock_proof.prove, unit)
 
 
 def _cases() -> "Sequence[tuple[str, Fitting, tuple[Event, ...]]]":

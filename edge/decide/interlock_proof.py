@@ -89,12 +89,30 @@ class Crash:
 
 
 @dataclass(frozen=True, slots=True)
+class Truth:
+    """What a scene is to the laws, whatever the machine makes of it."""
+
+    vital: bool = True
+    """Every input that emission rests on is in order, outputs too."""
+    inputs: bool = True
+    """So is every input, whatever the outputs show."""
+    outputs: bool = True
+    contrary: bool = False
+    """An output shows the opposite of what it was told."""
+    low: bool = True
+    """The gas in the zone is freshly known to be low."""
+    burning: bool = False
+    """The fire contact freshly says alarm."""
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """``event`` happens ``after_s`` later, while the inputs show ``scene``."""
 
     event: Event | Crash
     scene: Scene = ALL_WELL
     after_s: float = 0.0
+    truth: Truth = Truth()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,20 +216,21 @@ _EVENTS: tuple[Event, ...] = (
 def moves(zone: Plan) -> tuple[Move, ...]:
     """Every scene at once and a step later; every event; starts and clearings in every scene; crashes."""
     seen = _distinct(zone)
-    looks = tuple(Move(Tick(), scene, after_s) for scene in seen for after_s in (0.0, STEP_S))
-    asked = tuple(Move(event, scene) for event in (START, CLEAR) for scene in seen[1:])
+    looks = tuple(Move(Tick(), scene, after_s, how) for scene, how in seen for after_s in (0.0, STEP_S))
+    asked = tuple(Move(event, scene, 0.0, how) for event in (START, CLEAR) for scene, how in seen[1:])
     events = tuple(Move(event) for event in _EVENTS)
     return (*events, *looks, *asked, Move(Crash()), Move(Crash(readable=False)))
 
 
-def _distinct(zone: Plan) -> tuple[Scene, ...]:
+def _distinct(zone: Plan) -> tuple[tuple[Scene, Truth], ...]:
     """One scene for each way in which scenes differ to the machine or to the laws.
 
     Every input value in every age is looked at here, by both; what neither can tell apart is searched once.
     """
-    classes: dict[object, Scene] = {}
+    classes: dict[object, tuple[Scene, Truth]] = {}
     for scene in scenes(zone):
-        classes.setdefault((_to_the_machine(scene, zone), _to_the_laws(scene, zone)), scene)
+        how = _truth(scene, zone)
+        classes.setdefault((_to_the_machine(scene, zone), how), (scene, how))
     return tuple(classes.values())
 
 
@@ -232,11 +251,23 @@ def _to_the_machine(scene: Scene, zone: Plan) -> object:
     return tuple(seen)
 
 
-def _to_the_laws(scene: Scene, zone: Plan) -> object:
-    """All that the laws take from a scene."""
+def _truth(scene: Scene, zone: Plan) -> Truth:
     outputs = frozenset(outputs_of(zone))
-    sound = (scene.sound(_vital(zone)), scene.sound(_vital(zone) - outputs), scene.sound(outputs))
-    return (*sound, scene.contrary & outputs, scene.sound(frozenset({GAS_INSIDE})), burns(scene))
+    fire = dict(scene.shown).get("fire")
+    return Truth(
+        vital=scene.sound(_vital(zone)),
+        inputs=scene.sound(_vital(zone) - outputs),
+        outputs=scene.sound(outputs),
+        contrary=bool(scene.contrary & outputs),
+        low=scene.sound(frozenset({GAS_INSIDE})),
+        burning=fire is not None and fire.value is True and fire.age_s == FRESH_S,
+    )
+
+
+def _vital(zone: Plan) -> frozenset[str]:
+    """Inputs that must be in order for emission: all but the sensor in the zone, and the meter of a lamp that
+    nobody may be near."""
+    return frozenset({need.input for need in zone.needs}) | frozenset(outputs_of(zone))
 
 
 # --- the laws -----------------------------------------------------------------------------------
@@ -294,14 +325,14 @@ def _a_start_needs_everybody_and_everything(taken: Taken) -> bool:
 
 def _nothing_starts_on_a_bad_input(taken: Taken) -> bool:
     begins = taken.entered and taken.phase is ZoneState.PRECHECK
-    return not begins or taken.move.scene.sound(_vital(taken.plan))
+    return not begins or taken.move.truth.vital
 
 
 def _a_lockout_is_latched(taken: Taken) -> bool:
     was = taken.before.state.phase is ZoneState.LOCKOUT
     if not was or taken.phase is ZoneState.LOCKOUT or isinstance(taken.move.event, Crash):
         return True
-    return _cleared_by_another(taken) and taken.move.scene.sound(frozenset(outputs_of(taken.plan)))
+    return _cleared_by_another(taken) and taken.move.truth.outputs
 
 
 def _cleared_by_another(taken: Taken) -> bool:
@@ -331,13 +362,7 @@ def _nobody_enters_what_is_in_the_air(taken: Taken) -> bool:
 def _fire_stops(taken: Taken) -> bool:
     crashed = isinstance(taken.move.event, Crash)
     stopped = taken.phase not in (*ENERGISED, *HOT) or taken.move.event == CLEAR
-    return not burns(taken.move.scene) or crashed or stopped
-
-
-def burns(scene: Scene) -> bool:
-    """Whether the fire contact freshly says alarm."""
-    shown = dict(scene.shown).get("fire")
-    return shown is not None and shown.value is True and shown.age_s == FRESH_S
+    return not taken.move.truth.burning or crashed or stopped
 
 
 def _egress_is_free(taken: Taken) -> bool:
@@ -487,23 +512,15 @@ def told(state: Interlock, zone: Plan) -> Mapping[str, bool]:
     return {name: wanted[name] for name in outputs_of(zone)}
 
 
-def _vital(zone: Plan) -> frozenset[str]:
-    """Inputs that must be in order for emission: all but the sensor in the zone, and the meter of a lamp that
-    nobody may be near."""
-    needed = {need.input for need in zone.needs}
-    return inputs_of(zone) & needed | frozenset(outputs_of(zone))
-
-
 def observed(world: World, move: Move, state: Interlock, effects: tuple[Effect, ...], zone: Plan) -> World:
     """What the step has come to outside the machine."""
     before, phase, after_s = world.state.phase, state.phase, move.after_s
     renews = any(isinstance(e, RenewLease) and e.output is Output.EMITTER for e in effects)
-    contrary = bool(move.scene.contrary & frozenset(outputs_of(zone)))
-    tolerated = frozenset(outputs_of(zone)) if contrary else frozenset[str]()
-    well = move.scene.sound(_vital(zone) - tolerated)
+    truth = move.truth
+    well = truth.inputs if truth.contrary else truth.vital
     begins = phase is ZoneState.WARN and before is not ZoneState.WARN
     running = phase in (ZoneState.WARN, ZoneState.EMIT)
-    low = zone.gas_inside is not None and move.scene.sound(frozenset({GAS_INSIDE}))
+    low = zone.gas_inside is not None and truth.low
     settled = phase is ZoneState.RELEASED or (before is ZoneState.LOCKOUT and phase is not before)
     measured = phase is ZoneState.RELEASED
     written = any(isinstance(effect, WriteCycle) for effect in effects)
@@ -519,7 +536,7 @@ def observed(world: World, move: Move, state: Interlock, effects: tuple[Effect, 
         emitted=(world.emitted or renews) and not settled,
         in_air=(world.in_air or (renews and zone.kind.aerates)) and not measured,
         low_s=_clip(_grown(world.low_s, after_s), zone.quiet_s) if low else None,
-        contrary_s=_clip(_grown(world.contrary_s, after_s), SHORT_S) if contrary else None,
+        contrary_s=_clip(_grown(world.contrary_s, after_s), SHORT_S) if truth.contrary else None,
         owed=(world.owed or starts) and not written,
         stopped=(world.stopped and not starts) or stops,
     )
