@@ -107,7 +107,7 @@ _ALERTS: Mapping[StrEnum, str] = {
     AlertKind.CLONE: msg("Two gateways use the same identity"),
     AlertKind.TAMPER: msg("Device tampered with"),
     AlertKind.THERMOMETER_UNFIT: msg("Thermometer cannot be trusted now"),
-    AlertKind.CHECK_UNAVAILABLE: msg("A check is unavailable: its model is missing"),
+    AlertKind.CHECK_UNAVAILABLE: msg("A check is unavailable: its model is missing or refused"),
     AlertKind.ZONE_LOCKOUT: msg("Disinfection zone locked out"),
     AlertKind.ZONE_ABORTED: msg("Disinfection aborted"),
     AlertKind.LAMP_WORN: msg("Disinfection lamp worn out"),
