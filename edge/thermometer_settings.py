@@ -73,6 +73,12 @@ class Thermometer(Settings):
     presence_c_min: float = Field(
         default=33, ge=25, le=36, description="What is this warm, after all corrections, is a person; °C"
     )
+    presence_px_min: int = Field(
+        default=300,
+        ge=1,
+        le=1000000,
+        description="So many pixels of the roi must be that warm: a face too far away reads too cold; pixels",
+    )
     steady_frames: int = Field(
         default=5, ge=2, le=60, description="Frames or spots in a row that must agree before one is believed"
     )

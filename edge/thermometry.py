@@ -41,6 +41,7 @@ LASTING_S: Mapping[NotScreened, float] = {
     NotScreened.TOO_HOT: 60.0,
 }
 """After so long a condition is worth somebody's way; warming up, when it takes longer than it is given."""
+_FINE = (NotScreened.NOBODY_THERE, NotScreened.TOO_FAR)
 _SEEN = (ThermalFrameCaptured, SpotMeasured)
 _LOG = get_logger("thermometry")
 
@@ -209,7 +210,7 @@ class _Post:
 
     def _watch(self, condition: NotScreened | None, now_s: float) -> None:
         """Raise what lasts, once; clear it when the position measures again."""
-        if condition is None or condition is NotScreened.NOBODY_THERE:
+        if condition is None or condition in _FINE:
             self._alerts.clear(self._alarm(None), "it measures again")
             return
         lasting_s = LASTING_S.get(condition, self._settings.warm_up_s + WARMER_S)

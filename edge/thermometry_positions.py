@@ -45,6 +45,7 @@ def position_of(settings: Thermometer) -> Position | None:
         region=region,
         reference=reference_of(settings),
         overrides=overrides_of(settings),
+        presence_px_min=settings.presence_px_min,
         warm_up_s=settings.warm_up_s,
         manner=manner_of(settings),
         budget=budget,

@@ -55,7 +55,7 @@ def seen(
 ) -> tuple[Presence, Reading | None]:
     """One more measurement, and the reading that it is time to tell."""
     if found.surface_temp_c < manner.presence_c_min:
-        return _empty(before, now_s), None
+        return gone(before, now_s), None
     presence = _occupied(before, now_s)
     recent = (*presence.recent, found)[-manner.frames :]
     presence = replace(presence, recent=recent, last_s=now_s, away_s=None)
@@ -70,7 +70,8 @@ def broken(before: Presence) -> Presence:
     return replace(before, recent=())
 
 
-def _empty(before: Presence, now_s: float) -> Presence:
+def gone(before: Presence, now_s: float) -> Presence:
+    """Nobody is seen; a stay ends once that lasts."""
     away_s = now_s if before.away_s is None else before.away_s
     if before.since_s is None or now_s - away_s >= AWAY_S:
         return Presence(number=before.number)

@@ -68,6 +68,7 @@ WHY: Mapping[NotScreened, str] = {
     NotScreened.UNCERTAINTY_UNKNOWN: msg("Not screened: it is not known how exact this thermometer is"),
     NotScreened.TOO_HOT: msg("Not screened: something hotter than a person is in view"),
     NotScreened.NOBODY_THERE: msg("Not screened: nobody is there"),
+    NotScreened.TOO_FAR: msg("Not screened: please come closer"),
     NotScreened.NOT_STEADY: msg("Not screened: please stand still"),
 }
 MEANS: Mapping[ScreeningState, str] = {

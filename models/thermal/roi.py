@@ -3,6 +3,7 @@
 The mean of the four hottest does as well as the maximum at telling fever and does not follow a single pixel.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,15 @@ class Region:
             return None
         part = raw[self.top : self.bottom, self.left : self.right]
         return part if part.size > TOP else None
+
+
+def warm_pixels(raw: RawFrame, region: Region, meter: Radiometer, from_c: float) -> int:
+    """How many pixels of ``region`` are at ``from_c`` or above: the nearer a face, the more of them."""
+    part = region.of(raw)
+    if part is None:
+        return 0
+    least = float(meter.counts(from_c))
+    return int(np.count_nonzero(part >= least)) if math.isfinite(least) else 0
 
 
 @dataclass(frozen=True, slots=True)

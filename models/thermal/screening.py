@@ -32,6 +32,8 @@ class NotScreened(StrEnum):
     TOO_HOT = "too_hot"
     """Something warmer than any person is in view."""
     NOBODY_THERE = "nobody_there"
+    TOO_FAR = "too_far"
+    """Somebody, but too small in the picture: a far face reads too cold."""
     NOT_STEADY = "not_steady"
 
 

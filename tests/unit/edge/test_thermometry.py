@@ -101,7 +101,7 @@ def picture(face_c: float | None, *, error_c: float = ERROR_C, disc_c: float = 3
     temps_c = np.full((120, 160), 24.0)
     temps_c[np.hypot(row - 20, column - 130) <= 6.0] = disc_c
     if face_c is not None:
-        temps_c[70:72, 50:53] = face_c
+        temps_c[60:90, 40:60] = face_c
     return np.rint((temps_c - error_c + 273.15) * 100).astype(np.uint16)
 
 

@@ -76,6 +76,7 @@ reference = { temp_c = 37.0, row = 20, column = 140, radius_px = 6, uncertainty_
 conditions = { emissivity = 0.97 }
 warm_up_s = 600
 presence_c_min = 32.5
+presence_px_min = 200
 steady_frames = 7
 steady_c = 0.2
 [thermometers.wrist]
@@ -125,6 +126,7 @@ def test_a_position_is_what_the_file_says(read: Read) -> None:
     assert position.budget.reference_c == 0.1
     assert position.overrides == Overrides(emissivity=0.97)
     assert position.warm_up_s == 600
+    assert position.presence_px_min == 200
     assert position.manner == Manner(presence_c_min=32.5, frames=7, spread_c_max=0.2)
     assert position_of(loaded.settings.thermometers["wrist"]) is None
 

@@ -283,7 +283,7 @@ def test_frames_become_evidence_telemetry_and_scenes_at_the_gateway(
         row, column = np.mgrid[:120, :160]
         face = np.full((120, 160), 24.0)
         face[np.hypot(row - 20, column - 130) <= 6] = 37.0
-        face[70:72, 50:53] = 35.4
+        face[60:90, 40:60] = 35.4
         raw = np.rint((face - 1.8 + 273.15) * 100).astype(np.uint16)
         for _ in range(120):
             await devices["camera"].say(ThermalFrameCaptured, raw=raw, scale=LEPTON, uptime_s=1e5)

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from drivers.api import Conditions, LinearScale, Planck
 from models.thermal.radiometry import radiometer
-from models.thermal.roi import Region, hottest
+from models.thermal.roi import Region, hottest, warm_pixels
 
 METER = radiometer(LinearScale(gain_c=0.01, offset_c=-273.15), None)
 CAMERA = radiometer(Planck(r1=21106.77, r2=0.012545258, b=1501.0, f=1.0, o=-7340.0), Conditions())
@@ -84,6 +84,15 @@ REGIONS = {
 @pytest.mark.parametrize("case", REGIONS)
 def test_a_region_that_is_not_in_the_frame_says_nothing(case: str) -> None:
     assert hottest(frame(), REGIONS[case], METER) is None
+
+
+def test_warm_pixels_are_counted_on_the_counts() -> None:
+    raw = frame(*((10 + i, 20, 33.0) for i in range(7)), (50, 50, 32.99), (60, 60, 36.0))
+    assert warm_pixels(raw, WHOLE, METER, 33.0) == 8
+    assert warm_pixels(raw, Region(top=0, left=0, bottom=30, right=160), METER, 33.0) == 7
+    assert warm_pixels(raw, Region(top=0, left=0, bottom=300, right=160), METER, 33.0) == 0
+    assert warm_pixels(raw, WHOLE, METER, 400.0) == 0
+    assert warm_pixels(raw, WHOLE, METER, float("nan")) == 0
 
 
 edge = st.integers(-2, 12)

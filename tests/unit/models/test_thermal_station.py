@@ -45,7 +45,7 @@ def picture(face_c: float | None, *, error_c: float = ERROR_C, disc_c: float = D
     temps_c = np.full((120, 160), 24.0)
     temps_c[np.hypot(row - DISC.row, column - DISC.column) <= DISC.radius_px] = disc_c
     if face_c is not None:
-        temps_c[60:90, 40:70] = face_c - 1.0
+        temps_c[60:90, 40:70] = face_c - 1.0 if face_c - 1.0 > 33.2 else face_c
         temps_c[70:72, 50:53] = face_c
     return np.rint((temps_c - error_c + 273.15) * 100).astype(np.uint16)
 
@@ -192,7 +192,7 @@ def _milli(face_c: float | None) -> Any:
     temps_c = np.full((120, 160), 24.0)
     temps_c[np.hypot(row - DISC.row, column - DISC.column) <= DISC.radius_px] = DISC.temp_c
     if face_c is not None:
-        temps_c[70:72, 50:53] = face_c
+        temps_c[60:90, 40:70] = face_c
     return np.rint((temps_c - 5.0 + 30.0) * 1000).astype(np.uint16)
 
 
@@ -327,6 +327,16 @@ def test_something_hotter_than_a_person_is_nobody(door: Door) -> None:
     assert {reading.reason for reading in told} == {NotScreened.TOO_HOT}
 
 
+def test_somebody_too_far_away_is_nobody(door: Door) -> None:
+    """A far face fills few pixels, and these read too cold: "normal" would be no finding."""
+    far = picture(None)
+    far[70:86, 50:66] = picture(35.5)[70, 50]
+    assert door.show(far, round(6 * FPS)) == []
+    assert door.condition is NotScreened.TOO_FAR
+    (told,) = door.show(picture(35.5), 6)
+    assert told.first
+
+
 def test_a_region_outside_the_frame_makes_it_unfit() -> None:
     door = Door(replace(POSITION, region=Region(top=0, left=0, bottom=400, right=400)))
     told = door.show(picture(35.5), round(3 * FPS))
@@ -357,6 +367,7 @@ any_frame = st.builds(
 SMALL = Position(
     region=Region(top=2, left=2, bottom=8, right=8),
     reference=Reference(temp_c=37.0, row=9, column=9, radius_px=2.5),
+    presence_px_min=5,
     manner=Manner(presence_c_min=-400.0, frames=1),
 )
 
@@ -416,6 +427,8 @@ def test_real_door_clips_give_believable_surface_temperatures_and_no_false_alarm
             door.now_s = 100.0 + float(now_s) - 1 / FPS
             told += door.show(raw, uptime_s=float(up_s), since_flat_field_s=float(up_s - ffc_s))
         temps = [reading.measurement for reading in told if reading.measurement is not None]
+        near = sum(step.condition is None for step in door.steps) / len(door.steps)
+        assert (near > 0.1) is (expected["people_truth"] > 0)
         assert all(32.9 < found.surface_temp_c < 37.0 for found in temps)
         assert all(found.uncertainty_c < 0.25 for found in temps)
         assert {reading.state(37.3) for reading in told} <= {
