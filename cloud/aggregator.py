@@ -8,6 +8,7 @@ acknowledged before its commit has returned, and a store that fails ends the pro
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -314,7 +315,9 @@ class Aggregator:
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first of errors that nested task groups have gathered."""
     first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+    if isinstance(first, BaseExceptionGroup):
+        return _first(cast("BaseExceptionGroup[BaseException]", first))
+    return first
 
 
 async def _acknowledge(session: Session, key: LaneKey, ranges: Ranges) -> None:

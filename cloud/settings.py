@@ -5,7 +5,7 @@ import zoneinfo
 from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
@@ -151,8 +151,10 @@ class LineProtocolSeries(_Series):
 
 
 def _kind_of_series(given: object) -> str:
-    kind = given.get("kind", "embedded") if isinstance(given, dict) else getattr(given, "kind", "embedded")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # of a table, before it is checked
-    return str(kind)
+    """Of a table that is not checked yet, or of settings."""
+    if isinstance(given, dict):
+        return str(cast("dict[str, object]", given).get("kind", "embedded"))
+    return str(getattr(given, "kind", "embedded"))
 
 
 Series = Annotated[

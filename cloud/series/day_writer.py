@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import numpy as np
@@ -237,15 +237,15 @@ class DayWriter:
         (progress,) = self._run("SELECT batch, first_ms, last_ms FROM progress").fetchall()
         self._flushed_batch, *moments = progress
         self._batch, self.span = self._flushed_batch, Span(*moments)
-        self.newest.take(_block(self._run("SELECT series, t_ms, value FROM newest").fetchnumpy()))
+        self.newest.take(_block(self._columns("SELECT series, t_ms, value FROM newest")))
         tail = (self._flushed_batch,)
         (last,) = self._run(tables.TAIL_SPAN, tail).fetchall()
         ((journalled,),) = self._run("SELECT max(batch) FROM ranges").fetchall()
         self._batch = max(self._batch, journalled or 0, last[0] or 0)
         if last[0] is not None:
             self.span = self.span.wider(last[1], last[2])
-            self.newest.take(_block(self._run(tables.TAIL_NEWEST, tail).fetchnumpy()))
-            c = self._run(tables.TAIL_MINUTES, tail).fetchnumpy()
+            self.newest.take(_block(self._columns(tables.TAIL_NEWEST, tail)))
+            c = self._columns(tables.TAIL_MINUTES, tail)
             parts = of_columns(c["series"], c["minute"], c["count"], c["total"], c["low"], c["high"])
             self.minutes = OpenMinutes(parts)
         return Held(named, self._stored)
@@ -332,6 +332,10 @@ class DayWriter:
     def _run(self, statement: str, values: tuple[object, ...] = ()) -> duckdb.DuckDBPyConnection:
         assert self._cursor is not None, "opened first"
         return self._cursor.execute(statement, values)
+
+    def _columns(self, statement: str, values: tuple[object, ...] = ()) -> dict[str, Any]:
+        found: dict[str, Any] = cast("Any", self._run(statement, values)).fetchnumpy()
+        return {name: np.asarray(column) for name, column in found.items()}  # plain ones, never masked
 
     def _register(self, name: str, columns: Mapping[str, Any]) -> None:
         assert self._cursor is not None, "opened first"

@@ -25,6 +25,8 @@ _ATTEMPTS = 3
 
 _Stretch = tuple[int, float, float, float]
 """Count, sum, lowest, highest."""
+_Row = tuple[int, int, float, float, float]
+"""The number of a stretch, and what it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +107,17 @@ class Historian:
             cursor.rollback()
         return found
 
-    def _ask(self, cursor: duckdb.DuckDBPyConnection, asked: Question, day: Day) -> list[tuple[int, ...]]:
+    def _ask(self, cursor: duckdb.DuckDBPyConnection, asked: Question, day: Day) -> list[_Row]:
         cursor.execute(f"USE {day.alias}")
         return self._rows(cursor, asked)
 
-    def _rows(self, cursor: duckdb.DuckDBPyConnection, asked: Question) -> list[tuple[int, ...]]:
+    def _rows(self, cursor: duckdb.DuckDBPyConnection, asked: Question) -> list[_Row]:
         statement = tables.RAW_STRETCHES if asked.raw else tables.STRETCHES
         return cursor.execute(statement, _values(asked)).fetchall()
 
     def _ask_closed(
         self, cursor: duckdb.DuckDBPyConnection, asked: Question, files: Sequence[str]
-    ) -> list[tuple[int, ...]]:
+    ) -> list[_Row]:
         statement = tables.CLOSED_RAW_STRETCHES if asked.raw else tables.CLOSED_STRETCHES
         return cursor.execute(statement, {**_values(asked), "files": list(files)}).fetchall()
 
@@ -142,7 +144,7 @@ def _minutes(asked: Question) -> tuple[int, int]:
     return asked.origin_ms // MINUTE_MS, -(-asked.end_ms // MINUTE_MS)
 
 
-def _in_memory(asked: Question, parts: Iterable[Partials]) -> Iterable[tuple[int, int, float, float, float]]:
+def _in_memory(asked: Question, parts: Iterable[Partials]) -> Iterable[_Row]:
     first, last = _minutes(asked)
     for part in parts:
         for minute, count, total, low, high in zip(
@@ -157,7 +159,7 @@ def _in_memory(asked: Question, parts: Iterable[Partials]) -> Iterable[tuple[int
                 yield (minute * MINUTE_MS - asked.origin_ms) // asked.step_ms, count, total, low, high
 
 
-def _add(found: dict[int, _Stretch], rows: Iterable[tuple[int, int, float, float, float]]) -> None:
+def _add(found: dict[int, _Stretch], rows: Iterable[_Row]) -> None:
     for stretch, count, total, low, high in rows:
         before = found.get(stretch)
         if before is None:

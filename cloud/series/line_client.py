@@ -4,7 +4,7 @@ Of its write APIs only the synchronous one is used, since the batching one drops
 retries are off, because who waits and for how long is decided by the telemetry lane.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,7 +12,8 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
-from urllib3 import Retry
+from urllib3 import HTTPConnectionPool, Retry
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
 LINES_MAX = 5000
@@ -57,8 +58,8 @@ class LineClient:
             enable_gzip=target.gzip,
             retries=Retry(0),
         )
-        self._write: Any = self._client.write_api(write_options=SYNCHRONOUS)
-        self.connects = 0
+        self._write = cast("Any", self._client).write_api(write_options=SYNCHRONOUS)
+        self.connects: int = 0
         self._count_connects()
 
     def write(self, lines: Sequence[str]) -> None:
@@ -71,8 +72,9 @@ class LineClient:
         try:
             self._write.write(self._target.bucket, self._target.org, body, write_precision=WritePrecision.MS)
         except ApiException as error:
-            said = f"{self._target.url} answers {error.status}: {_first_line(error.body)}"
-            if error.status in _ABOUT_THE_LINES:
+            answer = cast("Any", error)
+            said = f"{self._target.url} answers {answer.status}: {_first_line(answer.body)}"
+            if answer.status in _ABOUT_THE_LINES:
                 raise LinesRefused(said) from error
             raise Unwritten(said) from error
         except (HTTPError, OSError) as error:
@@ -94,15 +96,21 @@ class LineClient:
     def _count_connects(self) -> None:
         """urllib3 opens a connection again in silence; only the connection itself knows."""
         pools = cast("Any", self._client).api_client.rest_client.pool_manager
-        pool = pools.connection_from_url(self._target.url)
-        told = self
+        pool = cast("HTTPConnectionPool", pools.connection_from_url(self._target.url))
+        kind: Callable[..., HTTPConnection] = pool.ConnectionCls
 
-        class Counted(pool.ConnectionCls):  # the pool's own kind: with or without TLS
-            def connect(self) -> None:
-                super().connect()
-                told.connects += 1
+        def counted(*arguments: object, **options: object) -> HTTPConnection:
+            connection = kind(*arguments, **options)
+            connect = connection.connect
 
-        pool.ConnectionCls = Counted
+            def count_and_connect() -> None:
+                connect()
+                self.connects += 1
+
+            connection.connect = count_and_connect
+            return connection
+
+        pool.ConnectionCls = counted  # pyright: ignore[reportAttributeAccessIssue]  # called like the class
 
 
 def _first_line(said: object) -> str:

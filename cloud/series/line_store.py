@@ -57,7 +57,7 @@ class LineStore:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="series-writer")
         self._history = None if target.query_url is None else PrometheusHistory(target.query_url)
         self._held: deque[_Written] = deque()
-        self._connects = 0
+        self._connects: int = 0
         self._newest = Newest()
         self.catalogue = Catalogue()
         self._encoder = LineEncoder(self.catalogue)
@@ -69,8 +69,8 @@ class LineStore:
     async def commit(self, gathering: Gathering) -> tuple[Poison, ...]:
         """Written and answered with 204; see :class:`~cloud.series.store.SeriesStore`."""
         block = gathering.block()
-        encoded = self._encoder.encode(block)
         try:
+            encoded = await self._in_thread(self._encoder.encode, block)
             refused = await self._in_thread(self._write_and_hold, encoded.lines, encoded.series)
         except Unwritten as error:
             raise SeriesDown(str(error)) from error

@@ -9,10 +9,12 @@ Source: InfluxDB 2 documentation, "Line protocol": "Special characters", "Data t
 """
 
 from dataclasses import dataclass
+from operator import add
 
 import numpy as np
 
 from cloud.ingest.catalogue import Catalogue, Named
+from cloud.ingest.columns import Numbers, Times, Values
 from cloud.ingest.readings import Block
 
 MEASUREMENT = "cardea"
@@ -81,25 +83,28 @@ class LineEncoder:
         if len(series):
             last = np.append(~(same_line & (series[1:] == series[:-1])), True)  # an array's element
             heads, series, t_ms, value = heads[last], series[last], t_ms[last], value[last]
-        return self._lines(heads.tolist(), series.tolist(), t_ms.tolist(), value.tolist(), refused)
+        return self._lines(heads, series, t_ms, value, refused)
 
-    def _lines(
-        self, heads: list[int], series: list[int], t_ms: list[int], value: list[float], refused: Block
-    ) -> Encoded:
-        fields = self._fields
-        cells = [fields[number] + text for number, text in zip(series, map(repr, value), strict=True)]
-        lines: list[str] = []
-        firsts: list[int] = []
-        start, count = 0, len(cells)
-        while start < count:
-            head, moment = heads[start], t_ms[start]
-            end = start + 1
-            while end < count and t_ms[end] == moment and heads[end] == head:
-                end += 1
-            lines.append(f"{self._heads[head]}{','.join(cells[start:end])} {moment}")
-            firsts.append(series[start])
-            start = end
-        return Encoded(tuple(lines), tuple(firsts), refused)
+    def _lines(self, heads: Numbers, series: Numbers, t_ms: Times, value: Values, refused: Block) -> Encoded:
+        if not len(series):
+            return Encoded((), (), refused)
+        new_line = (heads[1:] != heads[:-1]) | (t_ms[1:] != t_ms[:-1])
+        starts = np.flatnonzero(np.concatenate(([True], new_line)))
+        numbers, texts = _texts(value)
+        names = map(self._fields.__getitem__, series.tolist())
+        cells = list(map(add, names, map(texts.__getitem__, numbers)))
+        ends = [*starts[1:].tolist(), len(cells)]
+        lines = tuple(
+            f"{head}{','.join(cells[start:end])} {moment}"
+            for head, moment, start, end in zip(
+                map(self._heads.__getitem__, heads[starts].tolist()),
+                t_ms[starts].tolist(),
+                starts.tolist(),
+                ends,
+                strict=True,
+            )
+        )
+        return Encoded(lines, tuple(series[starts].tolist()), refused)
 
     def _learn(self) -> None:
         new = self._catalogue.since(len(self._fields))
@@ -119,3 +124,9 @@ class LineEncoder:
                 self._heads.append(place.head)
             numbers.append(number)
         self._head_of = np.append(self._head_of, np.array(numbers, np.int32))
+
+
+def _texts(value: Values) -> tuple[list[int], list[str]]:
+    """Each value's number and the texts by number: sensors repeat themselves, and writing a float is dear."""
+    distinct, numbers = np.unique(value, return_inverse=True)
+    return numbers.tolist(), list(map(repr, distinct.tolist()))
