@@ -22,8 +22,8 @@ from cardea.runtime.clock import Clock
 ADMIN = "admin"
 API = "/api/v1"
 LOOK_S = 2.0
-AGAIN_S = 20.0
-"""What has been ordered is not ordered again before."""
+AGAIN_S, CYCLE_AGAIN_S = 20.0, 110.0
+"""What has been ordered is not ordered again before: a cycle takes longer, and nobody wants two in a row."""
 WALK_S = 20.0
 """How long the caretaker takes to a room that is locked out."""
 CARETAKER, CLEARED_BECAUSE = "caretaker", "the room is empty and the lamp is off"
@@ -49,6 +49,11 @@ class Errand:
     path: str
     portal: str | None
     words: str
+
+    @property
+    def again_s(self) -> float:
+        """How long it is not ordered again."""
+        return CYCLE_AGAIN_S if self.portal is None else AGAIN_S
 
     @property
     def body(self) -> Row:
@@ -158,7 +163,7 @@ class Duty:
     async def _do(self, client: httpx.AsyncClient, errand: Errand) -> None:
         now_s = self._clock.monotonic_s()
         before_s = self._ordered_s.get(errand)
-        if before_s is not None and now_s - before_s < AGAIN_S:
+        if before_s is not None and now_s - before_s < errand.again_s:
             return
         answer = await client.post(f"{API}{errand.path}", json=errand.body)
         self._ordered_s[errand] = now_s

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from cardea.cli.tower import duty as module
-from cardea.cli.tower.duty import AGAIN_S, Duty, errands
+from cardea.cli.tower.duty import CYCLE_AGAIN_S, Duty, errands
 from cardea.contract.time import Instant
 from cardea.runtime.clock import SystemClock
 
@@ -127,7 +127,7 @@ async def test_an_order_is_given_once_and_again_only_after_a_while(tmp_path: Pat
     office = Office(tmp_path)
     await office.run(lambda: len(office.orders) == 3)
     times = [at_s for at_s, _ in office.orders]
-    assert all(later - earlier >= AGAIN_S for earlier, later in itertools.pairwise(times))
+    assert all(later - earlier >= CYCLE_AGAIN_S for earlier, later in itertools.pairwise(times))
     assert office.sessions == 1
     assert office.said == ["cycle ordered in Washroom"] * 3
 

@@ -171,3 +171,14 @@ async def test_an_outage_ends_and_the_terminal_is_where_it_was(clock: SystemCloc
         await failing
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
+
+
+async def test_a_changed_password_is_refused_until_the_old_one_is_set_again(clock: SystemClock) -> None:
+    async with stage("terminal", clock) as (station, _):
+        assert isinstance(station, TerminalStation)
+        right = station._device.digest
+        refusing = asyncio.create_task(station.refuse(0.2))
+        await asyncio.sleep(0.05)
+        assert station._device.digest is not right
+        await refusing
+        assert station._device.digest is right

@@ -16,12 +16,14 @@ from cardea.runtime.clock import SystemEntropy
 from cardea.runtime.config import ConfigInvalid, check
 from drivers.sim import tower as towers
 from drivers.sim.doorway import Doorway
+from drivers.sim.mishaps import Place
 from drivers.sim.plant_settings import Input
 from drivers.sim.qr_tcp import QrTcpSim
 from drivers.sim.relay_modbus import RelayBoard
-from drivers.sim.script import Mishap, Reader
+from drivers.sim.script import Fitting, Mishap, Reader
 from drivers.sim.settings import Portal, TowerSettings
 from drivers.sim.stations import QrStation, tcp_reader
+from drivers.sim.thermometers import SpotAtDoor
 from drivers.sim.tower import Tower
 from drivers.sim.world import Trouble, Way
 from models.passes import VerifiedPass, keyring, verify
@@ -238,3 +240,78 @@ def test_a_wrong_sim_toml_says_what_would_be_right(
     with pytest.raises(ConfigInvalid) as caught:
         settings(tmp_path, change)
     assert said in str(caught.value)
+
+
+# --- what the portals are fitted with -------------------------------------------------------------
+
+
+def fitted(data: dict[str, Any]) -> None:
+    data["thermometers"] = {"spot-1": {"kind": "spot", "port": 0}}
+    data["portals"]["service"] |= {
+        "thermometer": "spot-1",
+        "fire": {"board": "relay-1", "input": 4},
+        "tamper": {"board": "relay-1", "input": 5},
+    }
+
+
+def test_a_way_knows_what_stands_there(tmp_path: Path) -> None:
+    ways = {way.portal: way for way in made(tmp_path, fitted).world._ways}
+    assert ways["service"].fittings == {Fitting.SPOT, Fitting.FIRE, Fitting.TAMPER}
+    assert ways["service"].measures
+    assert not ways["garage"].measures
+
+
+async def test_whoever_comes_by_a_thermometer_is_seen_before_they_present_themselves(tmp_path: Path) -> None:
+    tower = made(tmp_path, fitted)
+    spot = tower.plant.thermometers["spot-1"]
+    assert isinstance(spot, SpotAtDoor)
+    warm: list[bool] = []
+    async with running(tower) as gate:
+        read = gate.read
+
+        def look(text: str) -> None:
+            warm.append(spot.instrument._words[0x12] > 300)
+            read(text)
+
+        gate.read = look  # pyright: ignore[reportAttributeAccessIssue]  # a gateway that also looks
+        await gate.until(lambda: len(warm) >= 4)
+    assert sum(warm) >= 3, warm
+
+
+@pytest.mark.parametrize(
+    ("mishap", "seen"),
+    [
+        (Mishap.FIRE_ALARM, lambda tower: tower.boards["relay-1"]._inputs[4]),
+        (Mishap.TAMPER, lambda tower: tower.boards["relay-1"]._inputs[5]),
+        (Mishap.BOARD_SILENT, lambda tower: tower.boards["relay-1"].faults.silent),
+        (Mishap.THERMOMETER_STUCK, lambda tower: tower.plant.thermometers["spot-1"].instrument.stuck),
+    ],
+)
+async def test_what_goes_wrong_for_a_while_is_right_again(
+    tmp_path: Path, mishap: Mishap, seen: Callable[[Tower], bool]
+) -> None:
+    tower = made(tmp_path, fitted)
+    trouble = Trouble(at_s=0.0, way=Way("service", "qr-1", Reader.QR), mishap=mishap, lasts_s=5.0)
+    assert not seen(tower)
+    going_wrong = asyncio.create_task(tower._go_wrong(trouble, tower._places["service"]))
+    await asyncio.sleep(1 / FASTER)
+    assert seen(tower)
+    await going_wrong
+    assert not seen(tower)
+
+
+async def test_what_is_not_there_cannot_go_wrong(tmp_path: Path) -> None:
+    tower = made(tmp_path)
+    bare = Place(
+        tower.stations["qr-1"], Doorway(Portal(device="qr-1"), {}, tower.stations["qr-1"], FastClock())
+    )
+    way = Way("bare", "qr-1", Reader.QR)
+    nothing = (
+        Mishap.FIRE_ALARM,
+        Mishap.TAMPER,
+        Mishap.BOARD_SILENT,
+        Mishap.THERMOMETER_STUCK,
+        Mishap.REFUSAL,
+    )
+    for mishap in nothing:
+        await tower._go_wrong(Trouble(at_s=0.0, way=way, mishap=mishap, lasts_s=0.1), bare)

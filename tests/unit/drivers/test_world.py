@@ -310,7 +310,7 @@ def test_grave_mishaps_are_spread_out() -> None:
         for one in ten_minutes()
         if isinstance(one, Trouble) and one.mishap in LASTS_S and one.mishap not in common
     ]
-    assert all(later - earlier > 20 for earlier, later in itertools.pairwise(grave))
+    assert all(later - earlier > 15 for earlier, later in itertools.pairwise(grave))
 
 
 def test_mishaps_happen_only_where_they_can() -> None:
