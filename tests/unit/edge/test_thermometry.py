@@ -385,7 +385,7 @@ def test_a_terminals_own_reading_still_comes_in_by_the_same_door(play: Play) -> 
 
 # --- nobody is screened -----------------------------------------------------------------------------
 
-UNABLE = {
+UNABLE: dict[str, tuple[dict[str, Any], Any, Thermometer]] = {
     "warming up": ({"uptime_s": 60.0}, picture(35.4), SEES),
     "no reference": ({}, picture(35.4), SEES.model_copy(update={"reference": None})),
     "the reference hidden": ({}, picture(35.4, disc_c=24.0), SEES),
