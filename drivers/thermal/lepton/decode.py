@@ -1,9 +1,10 @@
 """Frames out of the bytes of a Lepton: 160 columns, 120 rows and (mostly) two of telemetry, little-endian.
 
 The first byte of a connection begins a frame. A frame is believed when its telemetry is; else the alignment
-is lost, and the next place is taken at which telemetry stands where a frame would have it. What was passed
-over is one Reject, and another for each frame's length of it. Without telemetry every 38400 bytes are a
-frame, whatever they say: only the range of counts then tells that they are none.
+is lost, and the next place is taken at which telemetry stands where a frame would have it, with counters
+that go on from the last frame's; if there is none within a frame's length, the counters may have begun anew.
+What was passed over is one Reject, and another for each frame's length of it. Without telemetry every 38400
+bytes are a frame, whatever they say: only the range of counts then tells that they are none.
 """
 
 import numpy as np
@@ -12,7 +13,15 @@ from cardea.contract.time import Instant
 from drivers.api import DeviceEvent, LinearScale, Reject, ThermalFrameCaptured
 from drivers.thermal.lepton.fitness import Fitness
 from drivers.thermal.lepton.settings import LeptonSettings
-from drivers.thermal.lepton.telemetry import ROWS, WORDS_READ, Octets, read_telemetry, telemetry_starts
+from drivers.thermal.lepton.telemetry import (
+    ROWS,
+    WORDS_READ,
+    Flags,
+    Octets,
+    read_telemetry,
+    telemetry_goes_on,
+    telemetry_starts,
+)
 
 CHANNEL = "y16"
 HEIGHT, WIDTH = 120, 160
@@ -81,12 +90,14 @@ class Y16Decoder:
         while len(self._pending) >= size:
             found = self._frame_begins()
             if found == 0:
-                events.append(self._reader.read(bytes(self._pending[:size]), at))
+                events.append(self._taken(bytes(self._pending[:size]), at))
                 self._drop(size)
                 continue
             if found is None and len(self._pending) < 2 * size:
                 break
             events.append(_reject("frame_unbelievable", self._pending, at))
+            if found is None:
+                self._before = None
             self._drop(size if found is None else found)
         return events
 
@@ -105,6 +116,8 @@ class Y16Decoder:
 
     def _begin(self) -> None:
         self._reader = FrameReader(self._settings)
+        self._before: tuple[float, int] | None = None
+        """Uptime and number of the last frame, from which the next must go on."""
         self._pending = bytearray()
         self._searched = 0
         """So many places at the beginning of what is pending begin no frame."""
@@ -121,11 +134,25 @@ class Y16Decoder:
             count = places - self._searched if self._searched else 1
             first = self._layout.telemetry_at + self._searched
             window = bytes(self._pending[first : first + count - 1 + 2 * WORDS_READ])
-            starts = np.flatnonzero(telemetry_starts(np.frombuffer(window, np.uint8), count))
-            if len(starts):
-                return self._searched + int(starts[0])
+            places_found = np.flatnonzero(self._believed(np.frombuffer(window, np.uint8), count))
+            if len(places_found):
+                return self._searched + int(places_found[0])
             self._searched += count
         return None
+
+    def _believed(self, window: Octets, count: int) -> Flags:
+        starts = telemetry_starts(window, count)
+        return starts if self._before is None else starts & telemetry_goes_on(window, count, *self._before)
+
+    def _taken(self, content: bytes, at: Instant) -> DeviceEvent:
+        event = self._reader.read(content, at)
+        if (
+            isinstance(event, ThermalFrameCaptured)
+            and event.uptime_s is not None
+            and event.number is not None
+        ):
+            self._before = (event.uptime_s, event.number)
+        return event
 
     def _drop(self, count: int) -> None:
         del self._pending[:count]

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 ROWS = 2
-_REVISION = 0
 _UPTIME_MS = 1
 _STATUS = 3
 _NUMBER = 20
@@ -29,12 +28,14 @@ _STATE_SHIFT, _STATE_MASK = 4, 0b11
 _GAIN_CONTROL = 1 << 12
 _SHUTTER_LOCKED = 1 << 15
 _OVERHEATED = 1 << 20
-_STATUS_BITS = _DESIRED | _STATE_MASK << _STATE_SHIFT | _GAIN_CONTROL | _SHUTTER_LOCKED | _OVERHEATED
+_STATUS_MAX = 1 << 24
+"""Bits from 21 on are reserved; the upper eight of them are held to it."""
 _SENSOR_CK_MIN, _SENSOR_CK_MAX = 23_315, 39_315
 """-40 and +120 °C: the camera works from -10 to +80."""
 _NUMBER_MAX = 1 << 28
 """More frames than the counter of milliseconds has room for."""
 _WRAP_MS = 1 << 32
+_HOUR_MS, _HOUR_FRAMES = 3_600_000, 27 * 3600
 _KELVIN_C = 273.15
 
 Octets = npt.NDArray[np.uint8]
@@ -100,9 +101,9 @@ def read_telemetry(rows: Octets) -> Telemetry:
 def telemetry_starts(content: Octets, count: int) -> Flags:
     """For each of the first ``count`` bytes whether telemetry can begin there; shape (count,).
 
-    ``content`` holds at least ``count - 1 + 2 * WORDS_READ`` bytes. All 27 reserved status bits are 0, the
-    sensor's temperatures are such as it can have, the last correction was not in the future (the counter of
-    milliseconds wraps after 49.7 days), and switches are 0 or 1. Pixels of a room are none of that; the
+    ``content`` holds at least ``count - 1 + 2 * WORDS_READ`` bytes. No status bit stands where none is known,
+    the sensor's temperatures are such as it can have, the last correction was not in the future (the counter
+    of milliseconds wraps after 49.7 days), and switches are 0 or 1. Pixels of a room are none of that; the
     places are so far apart that telemetry which breaks off is not believed either.
     """
     word = _columns(content, count)
@@ -113,8 +114,7 @@ def telemetry_starts(content: Octets, count: int) -> Flags:
     since_ms = double(_UPTIME_MS) - double(_FLAT_FIELD_MS)
     before = word(_SENSOR_AT_FLAT_FIELD_CK)
     return (
-        ((double(_STATUS) & ~np.uint32(_STATUS_BITS)) == 0)
-        & (word(_REVISION) != 0)
+        (double(_STATUS) < _STATUS_MAX)
         & (double(_NUMBER) < _NUMBER_MAX)
         & _possible(word(_SENSOR_CK))
         & ((before == 0) | _possible(before))
@@ -122,6 +122,18 @@ def telemetry_starts(content: Octets, count: int) -> Flags:
         & (word(_TLINEAR) <= 1)
         & (word(_TLINEAR_FINE) <= 1)
     )
+
+
+def telemetry_goes_on(content: Octets, count: int, uptime_s: float, number: int) -> Flags:
+    """As :func:`telemetry_starts`, whether telemetry there comes after a frame with these counters.
+
+    Both have gone on by no more than they do in an hour, counted over their wrap.
+    """
+    word = _columns(content, count)
+    uptime_ms = word(_UPTIME_MS) | word(_UPTIME_MS + 1) << np.uint32(16)
+    numbers = word(_NUMBER) | word(_NUMBER + 1) << np.uint32(16)
+    gone_ms = uptime_ms - np.uint32(round(uptime_s * 1000))
+    return (gone_ms <= _HOUR_MS) & (numbers - np.uint32(number) <= _HOUR_FRAMES)
 
 
 def _possible(sensor_ck: Words) -> Flags:

@@ -117,6 +117,25 @@ def test_garbage_for_three_frames_is_three_rejects_and_then_frames_come_again():
     assert all(len(event.sample) == 120 for event in events[:3])
 
 
+@pytest.mark.parametrize("lost", range(38_990, 39_040))
+def test_telemetry_looked_at_from_a_few_words_before_is_none(lost):
+    """At 3115.8 s the low word of the last correction's time looks like a sensor's temperature."""
+    numbered = [frame(number, uptime_s=3145.8, since_s=30.0) for number in (1, 2, 3, 4)]
+    for stream in (
+        numbered[0] + numbered[1][:lost] + numbered[2] + numbered[3],
+        numbered[0] + numbered[1][39_040 - lost :] + numbered[2] + numbered[3],
+    ):
+        frames = [each for each in decoder().feed(stream, AT) if isinstance(each, ThermalFrameCaptured)]
+        assert all((each.raw == picture(each.number)).all() for each in frames)
+        assert told(frames)[-1] == 4
+
+
+def test_a_camera_that_restarts_behind_its_server():
+    before, after = [frame(n, uptime_s=900.0) for n in (6, 7)], [frame(n, uptime_s=50.0) for n in (1, 2, 3)]
+    events = decoder().feed(b"".join([*before, *after]), AT)
+    assert told(events) == [6, 7, "frame_unbelievable", 2, 3]
+
+
 def test_bytes_that_were_lost_before_they_came():
     fed = decoder()
     fed.feed(frame(1)[:5000], AT)
