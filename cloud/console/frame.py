@@ -58,9 +58,11 @@ def bare_frame(reader: Reader) -> Generator[None]:
 
 def _limited_to(reader: Reader, here: str) -> None:
     with ui.link(target=address_of(here)).classes("no-underline"):
-        ui.chip(reader.site or "", icon="filter_alt", color="amber-9", text_color="white").props(
-            "dense clickable icon-right=close"
-        ).tooltip(reader.say.text("Only this site is shown: click for all"))
+        ui.chip(
+            reader.site_name or reader.site or "", icon="filter_alt", color="amber-9", text_color="white"
+        ).props("dense clickable icon-right=close").tooltip(
+            reader.say.text("Only this site is shown: click for all")
+        )
 
 
 def _language(reader: Reader) -> None:

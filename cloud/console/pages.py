@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -12,6 +13,7 @@ from cloud.access.cookie import token_of
 from cloud.console import login
 from cloud.console.frame import bare_frame, frame
 from cloud.console.reader import House, Reader
+from cloud.ledger import reads
 
 
 class Page(Protocol):
@@ -48,13 +50,13 @@ def mount(app: FastAPI, house: House, storage: Path) -> None:
 
     @ui.page("/wall", title="Cardea")
     async def wall(request: Request) -> None:  # pyright: ignore[reportUnusedFunction]  # the decorator uses it
-        reader = _reader(house, request)
+        reader = await _reader(house, request)
         with bare_frame(reader):
             await Wall(reader).build()
 
     @ui.page("/devices/{gateway}/{device}", title="Cardea")
     async def device_page(request: Request, gateway: str, device: str) -> None:  # pyright: ignore[reportUnusedFunction]  # as above
-        reader = _reader(house, request)
+        reader = await _reader(house, request)
         with frame(reader, "/devices"):
             await DevicePage(reader, gateway, device).build()
 
@@ -65,14 +67,18 @@ def mount(app: FastAPI, house: House, storage: Path) -> None:
 
 def _builder(house: House, path: str, make: Callable[[Reader], Page]) -> Callable[[Request], Awaitable[None]]:
     async def page(request: Request) -> None:
-        reader = _reader(house, request)
+        reader = await _reader(house, request)
         with frame(reader, path):
             await make(reader).build()
 
     return page
 
 
-def _reader(house: House, request: Request) -> Reader:
+async def _reader(house: House, request: Request) -> Reader:
     account = cast("Account", request.state.account)  # the guard lets nobody else through
     say = login.translator_for(request, account.language)
-    return Reader(house, account, token_of(request), say, request.query_params.get("site"))
+    reader = Reader(house, account, token_of(request), say, request.query_params.get("site"))
+    if reader.site is None:
+        return reader
+    names = {row.id: row.name for row in await reader.read(reads.sites)}
+    return replace(reader, site_name=names.get(reader.site))

@@ -47,6 +47,7 @@ class Reader:
     say: Translator
     site: str | None = None
     """The site that the page is limited to, by ``?site=`` in its address."""
+    site_name: str | None = None
 
     async def read(
         self,

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import msgspec
@@ -330,7 +331,7 @@ async def test_zones_come_and_the_most_urgent_are_shown(town, make, visit, monke
 
 
 async def send_scene(town, **given):
-    values = {
+    values: dict[str, Any] = {
         "device": "cabinet-1",
         "at": wire_time(CLOCK.now()),
         "width": 2,
@@ -431,7 +432,7 @@ async def test_the_device_matrix_leads_to_each_device_and_a_site_limits_every_pa
     user = await visit("/devices?site=tower")
     (table,) = user.find(kind=ui.table).elements
     assert [row["address"] for row in table.rows] == ["/devices/tower-1/gate-1"]
-    await user.should_see("tower")
+    await user.should_see(kind=ui.chip, content="Tower")
     for path in ("/", "/zones", "/thermal", "/devices", "/alerts"):
         await visit.go(user, f"{path}?site=elsewhere")
         await user.should_not_see("Washroom")

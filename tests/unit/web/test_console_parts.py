@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import re
 import zlib
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -86,7 +87,7 @@ def test_whatever_was_measured_the_small_picture_is_whole(raw, threshold):
 
 
 def scene(width=4, height=2, **given):
-    values = {
+    values: dict[str, Any] = {
         "device": "<b>",
         "at": WireTime(T0, ClockQuality.SYNCHRONISED),
         "width": width,
@@ -202,7 +203,7 @@ def test_an_old_value_is_never_the_warmest_and_one_of_the_future_neither():
 
 
 def site(**given):
-    values = {
+    values: dict[str, Any] = {
         "site": "tower & co",
         "name": "<script>alert(1)</script>",
         "kind": "workplace",
