@@ -5,6 +5,7 @@ import datetime as dt
 import zoneinfo
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -80,6 +81,12 @@ def settings(folder: Path) -> CloudSettings:
     )
 
 
+@cache
+def _hashed(password: str) -> str:
+    """Slow by design; once is enough."""
+    return hash_password(password)
+
+
 @dataclass
 class Readings:
     """A time-series store that holds what a test gives it."""
@@ -121,7 +128,7 @@ class Town:
         return httpx.AsyncClient(transport=transport, base_url=BASE, headers={"origin": BASE})
 
     async def add(self, login_name: str, organisation: str, role: Role) -> None:
-        hashed = hash_password("a password for tests")
+        hashed = _hashed("a password for tests")
         await self.house.ledger.write(
             accounts.add_user, login_name, Scope(organisation, role), hashed, CLOCK.now().utc
         )

@@ -91,9 +91,9 @@ async def until(what: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
-def texts(user: User, **found: object) -> list[str]:
+def texts(user: User, *, marker: str) -> list[str]:
     with contextlib.suppress(AssertionError):
-        return [getattr(element, "text", "") for element in user.find(**found).elements]
+        return [getattr(element, "text", "") for element in user.find(marker=marker).elements]
     return []
 
 
@@ -121,7 +121,9 @@ async def orders_of(town) -> AsyncIterator[Order]:
     async def read():
         async for message in session.messages():
             body = msgspec.json.decode(message.payload)["body"]
-            yield ORDER.decode(body.encode() if isinstance(body, str) else body)
+            order = ORDER.decode(body.encode() if isinstance(body, str) else body)
+            assert isinstance(order, Order)
+            yield order
 
     return read()
 

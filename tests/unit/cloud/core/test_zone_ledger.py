@@ -120,8 +120,9 @@ def test_the_newest_is_so_by_the_outbox_and_never_by_the_clock(order):
 
     writes = _Writes()
     for n in order:
-        row = Row("g1", Lane.RECORD, "e1", 1, n + 1, zone(f"z{n}", -n))
-        _keep_last(writes.zones, ("g1", "washroom"), zone_values(row, row.body))
+        record = zone(f"z{n}", -n)
+        row = Row("g1", Lane.RECORD, "e1", 1, n + 1, record)
+        _keep_last(writes.zones, ("g1", "washroom"), zone_values(row, record))
     (kept,) = writes.zones.values()
     assert kept["seq"] == 5
 
