@@ -112,7 +112,7 @@ def calibration(info: Record) -> tuple[Planck, Conditions]:
         distance_m=distance_m,
         reflected_c=reflected_c,
         atmosphere_c=atmosphere_c,
-        humidity=humidity / 100 if humidity > 2 else humidity,
+        humidity=humidity / 100 if humidity > 1 else humidity,
         window_c=window_c,
         window_transmission=transmission,
     )

@@ -19,6 +19,8 @@ from drivers.thermal.lepton.decode import HEIGHT, WIDTH
 MEMBER_BYTES_MAX = 256 * 1024 * 1024
 """Of one array: 12 minutes of frames."""
 CLIPS_MAX = 1000
+_UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, RuntimeError)
+"""What reading an archive raises; the last when it is encrypted or compressed in a way that is not known."""
 Times = npt.NDArray[np.float64]
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 _READ_HEADER: Mapping[tuple[int, int], Callable[[IO[bytes]], Header]] = {
@@ -62,16 +64,8 @@ def read_clip(path: Path) -> Clip:
             frames, uptime_s, last_ffc_s = (
                 _member(archive, name) for name in ("frames", "uptime_s", "last_ffc_s")
             )
-    except (
-        OSError,
-        zipfile.BadZipFile,
-        zlib.error,
-        ValueError,
-        KeyError,
-        EOFError,
-        NotImplementedError,
-    ) as e:
-        raise DeviceMisconfigured(f"{path}: is no clip of a Lepton: {e}") from e
+    except _UNREADABLE as error:
+        raise DeviceMisconfigured(f"{path}: is no clip of a Lepton: {error}") from error
     count = len(frames)
     if frames.dtype != np.uint16 or frames.shape != (count, HEIGHT, WIDTH) or not count:
         raise DeviceMisconfigured(f"{path}: frames must be uint16 (n, {HEIGHT}, {WIDTH}), n at least 1")

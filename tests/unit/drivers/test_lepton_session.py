@@ -400,6 +400,16 @@ def test_a_clip_that_says_it_is_larger_than_it_is(tmp_path, header, why):
         read_clip(path)
 
 
+def test_an_encrypted_archive(tmp_path):
+    path = saved(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(DeviceMisconfigured, match="encrypted"):
+        read_clip(path)
+
+
 def test_a_newer_array_format(tmp_path):
     path = tmp_path / "clip.npz"
     with zipfile.ZipFile(path, "w") as archive:
