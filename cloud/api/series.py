@@ -24,7 +24,7 @@ class HistoryOfSeries(BaseModel):
 
     gateway: Annotated[str, Field(max_length=63)]
     series: Annotated[
-        str, Field(max_length=200, description="device/metric_unit, e.g. gate-1/surface_temp_c")
+        str, Field(min_length=1, max_length=200, description="device/metric_unit, e.g. gate-1/surface_temp_c")
     ]
     since: Annotated[
         AwareDatetime | None, Field(description="ISO 8601 with offset; a day ago by default")

@@ -193,7 +193,7 @@ class DayWriter:
     def _begin(self, day: Day, named: Sequence[Named]) -> None:
         """Make the file of a new day, with what the days before it know."""
         newest = self.newest.block()
-        self._run(f"ATTACH {quoted(day.file)} AS {day.alias}")
+        self._run(f"ATTACH {quoted(day.file)} AS {day.alias} ({tables.LAYOUT})")
         self._run(f"USE {day.alias}")
         self._register("named", _of_named(0, named))
         self._register("newest_rows", _of_block(newest))

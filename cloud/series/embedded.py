@@ -102,7 +102,7 @@ class EmbeddedStore:
         self, gateway: str, series: str, since: dt.datetime, until: dt.datetime, points_max: int
     ) -> tuple[Point, ...]:
         """See :class:`~cloud.series.store.Readable`. Beyond a quarter of an hour stretches are whole minutes
-        that begin at a whole minute.
+        from the first whole minute on.
         """
         number = self.catalogue.find(gateway, series)
         if number is None or until <= since:

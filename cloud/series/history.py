@@ -45,13 +45,13 @@ class Question:
 
 
 def question(series: int, since: dt.datetime, until: dt.datetime, points_max: int) -> Question:
-    """How a span is divided: into whole minutes from a whole minute on, unless it is short."""
+    """How a span is divided: into whole minutes from its first whole minute on, unless it is short."""
     since_ms, until_ms = _ms(since), _ms(until)
     span_ms = until_ms - since_ms
     step_ms = max(1, -(-span_ms // points_max))
     if span_ms <= RAW_MS_MAX and step_ms < MINUTE_MS:
         return Question(series, since_ms, until_ms, step_ms)
-    origin_ms = since_ms - since_ms % MINUTE_MS
+    origin_ms = since_ms + -since_ms % MINUTE_MS
     step_ms = max(1, -(-(until_ms - origin_ms) // (points_max * MINUTE_MS))) * MINUTE_MS
     return Question(series, origin_ms, until_ms, step_ms)
 

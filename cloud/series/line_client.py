@@ -97,7 +97,7 @@ class LineClient:
         """urllib3 opens a connection again in silence; only the connection itself knows."""
         pools = cast("Any", self._client).api_client.rest_client.pool_manager
         pool = cast("HTTPConnectionPool", pools.connection_from_url(self._target.url))
-        kind: Callable[..., HTTPConnection] = pool.ConnectionCls
+        kind = cast("Callable[..., HTTPConnection]", pool.ConnectionCls)
 
         def counted(*arguments: object, **options: object) -> HTTPConnection:
             connection = kind(*arguments, **options)
