@@ -14,8 +14,16 @@ from cardea.contract.policy import PortalPolicy
 from cloud import settings as cloud
 from drivers import catalog
 from drivers.links.http_listener import HttpListenerSettings
-from drivers.links.settings import ModbusRtuSettings, ModbusTcpSettings, SerialSettings, TcpSettings
+from drivers.links.settings import (
+    ModbusRtuSettings,
+    ModbusTcpSettings,
+    SerialSettings,
+    TcpSettings,
+    VideoSettings,
+)
 from edge import settings as edge
+from edge import thermometer_settings as thermometer
+from edge import zone_settings as zone
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "configuration.md"
 TABLES: Mapping[str, type[BaseModel]] = {
@@ -27,6 +35,7 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "links.serial": SerialSettings,
     "links.modbus_tcp": ModbusTcpSettings,
     "links.modbus_rtu": ModbusRtuSettings,
+    "links.video": VideoSettings,
     "devices": edge.Device,
     "portals": edge.Portal,
     "portals.ingress": edge.Ingress,
@@ -34,9 +43,19 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "portals.screening": edge.Screening,
     "door": edge.DoorRef,
     "channel": edge.ChannelRef,
+    "thermometers": thermometer.Thermometer,
+    "thermometers.roi": thermometer.Region,
+    "thermometers.reference": thermometer.Reference,
+    "thermometers.conditions": thermometer.ConditionsOverride,
+    "zones": zone.Zone,
+    "zones.occupancy": zone.Occupancy,
+    "zones.gas": zone.GasSensor,
+    "zones.commissioning": zone.Commissioning,
     "cloud": cloud.Cloud,
     "cloud.broker": cloud.Broker,
     "cloud.ledger": cloud.LedgerSettings,
+    "cloud.series.embedded": cloud.EmbeddedSeries,
+    "cloud.series.line_protocol": cloud.LineProtocolSeries,
     "cloud.console": cloud.Console,
     "cloud.clones": cloud.Clones,
     "cloud.keys": cloud.Keys,
