@@ -1,17 +1,22 @@
 """Where people of the world present themselves: simulated readers, each on its real socket or line."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from cardea.runtime.clock import Clock
+from cardea.runtime.logs import get_logger
 from drivers.sim.qr_serial import QrSerialSim
 from drivers.sim.qr_tcp import QrTcpSim
 from drivers.sim.world import Visit
 
+RETRY_S = 1.0
 SPOUTS = 12
 """A gateway takes a single unreadable message for a disturbance."""
 GARBAGE = b"\x01\x02\xff\xfe<not a code>\x7f\r\n"
+
+_LOG = get_logger("sim")
 
 
 class Station(Protocol):
@@ -95,10 +100,22 @@ class QrStation:
         """Lose power for a while."""
         await self._reader.__aexit__(None, None, None)
         await self._clock.sleep(lasts_s)
-        await self._reader.__aenter__()
+        await come_back(self._reader.__aenter__, self._clock)
 
     async def refuse(self, lasts_s: float) -> None:
         """A reader asks for no password."""
+
+
+async def come_back(take_up: Callable[[], Awaitable[object]], clock: Clock) -> None:
+    """Take up a socket or line again, as soon as nobody else has it: meanwhile another program may."""
+    while True:
+        try:
+            await take_up()
+        except OSError as error:
+            _LOG.warning("still_gone", why=str(error))
+            await clock.sleep(RETRY_S)
+        else:
+            return
 
 
 def tcp_reader(port: int, clock: Clock) -> QrStation:

@@ -9,7 +9,7 @@ from cardea.runtime.clock import Clock, Entropy
 from drivers.sim.digest import Digest
 from drivers.sim.hikvision import HikvisionTerminal
 from drivers.sim.settings import Terminal
-from drivers.sim.stations import GARBAGE, SPOUTS
+from drivers.sim.stations import GARBAGE, SPOUTS, come_back
 from drivers.sim.world import Visit
 
 _DOOR_EVENT, _DOOR_OPENED, _DOOR_CLOSED, _DOOR_FORCED = 5, 25, 26, 27
@@ -75,14 +75,15 @@ class TerminalStation:
         """Be off the network for a while."""
         await self._device.go_offline()
         await self._clock.sleep(lasts_s)
-        await self._device.come_back()
+        await come_back(self._device.come_back, self._clock)
 
     async def refuse(self, lasts_s: float) -> None:
         """Somebody sets another password, which restarts the terminal, and later the old one again."""
         right = self._device.digest
         self._device.digest = Digest(self._device.user, "another one", self._clock, self._entropy)
         try:
-            await self._device.reboot()
+            await self._device.go_offline()
+            await come_back(self._device.come_back, self._clock)
             await self._clock.sleep(lasts_s)
         finally:
             self._device.digest = right

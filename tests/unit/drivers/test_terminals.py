@@ -23,6 +23,7 @@ from drivers.api import (
     Reject,
     TemperatureMeasured,
 )
+from drivers.sim import stations
 from drivers.sim.people import Resident
 from drivers.sim.script import Reader, Scenario
 from drivers.sim.settings import Terminal
@@ -182,3 +183,20 @@ async def test_a_changed_password_is_refused_until_the_old_one_is_set_again(cloc
         assert station._device.digest is not right
         await refusing
         assert station._device.digest is right
+
+
+async def test_a_terminal_whose_port_somebody_took_meanwhile_comes_back_when_it_is_free(
+    clock: SystemClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stations, "RETRY_S", 0.02)
+    async with stage("terminal", clock) as (station, _):
+        port = station._device.port
+        failing = asyncio.create_task(station.fail(0.05))
+        await asyncio.sleep(0.02)
+        taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", port)
+        await asyncio.sleep(0.1)
+        assert not failing.done()
+        taken.close()
+        await taken.wait_closed()
+        await failing
+        assert station._device.port == port
