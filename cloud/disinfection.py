@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cardea.contract.orders import Order, StartCycle, StopCycle
-from cardea.contract.zones import Permissive, ZoneState
+from cardea.contract.zones import ZoneState
 from cloud.access.account import Account
 from cloud.access.sessions import LoginRefused, Sessions
 from cloud.intent import Intent
@@ -49,11 +49,6 @@ class SecondPerson:
     address: str
 
 
-def needs_second_person(zone: ZoneRow) -> bool:
-    """Chemicals and ozone do, and they alone are watched for gas next door (SAFETY.md, permissive P)."""
-    return Permissive.GAS in zone.permissives
-
-
 @dataclass(frozen=True, slots=True)
 class Disinfection:
     """What people may order of zones."""
@@ -79,7 +74,7 @@ class Disinfection:
         if zone.state is ZoneState.LOCKOUT:
             raise NotOrdered(Refusal.LOCKED_OUT)
         confirmed_by = None
-        if needs_second_person(zone):
+        if zone.two_people:
             confirmed_by = await self._confirmed(account, zone, second)
         action = StartCycle(zone.zone, account.login, confirmed_by)
         return await self.intent.send_order(gateway, action, account.login, START_VALID_S)

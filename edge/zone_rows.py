@@ -38,6 +38,7 @@ def zone_record(
         cycle=state.warrant.cycle if state.warrant is not None and not state.recorded else None,
         stopped=state.stopped,
         last=last,
+        two_people=zone.nature.two_people,
     )
 
 

@@ -128,3 +128,5 @@ class ZoneRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="zone"):
     """The cycle under way."""
     stopped: StopReason | None = None
     last: Cycle | None = None
+    two_people: bool = False
+    """A start needs a second person, as chemicals and ozone do (D7)."""

@@ -14,7 +14,6 @@ from cloud.disinfection import (
     NotOrdered,
     Refusal,
     SecondPerson,
-    needs_second_person,
 )
 from cloud.ledger.views import ZoneRow
 
@@ -59,7 +58,7 @@ class ZoneDialogs:
                     seconds=say.number(START_VALID_S),
                 )
             )
-            second = self._second_person() if needs_second_person(zone) else None
+            second = self._second_person() if zone.two_people else None
 
             async def order() -> None:
                 person = None if second is None else self._person(*second)

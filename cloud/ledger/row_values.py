@@ -94,6 +94,7 @@ def _zone(r: ZoneRecord) -> Values:
         "state": r.state.value,
         "hazard": r.hazard.value,
         "monitor_only": r.monitor_only,
+        "two_people": r.two_people,
         "since": r.since.utc,
         "unit": r.unit,
         "permissives": r.permissives,

@@ -200,6 +200,7 @@ def _zone_columns() -> tuple[Column[Any], ...]:
         Column("state", String(16), nullable=False),  # cardea.contract.zones
         Column("hazard", String(16), nullable=False),
         Column("monitor_only", Boolean, nullable=False),
+        Column("two_people", Boolean, nullable=False),
         Column("since", Moment, nullable=False),
         Column("unit", Text, nullable=False),
         Column("permissives", Json, nullable=False),

@@ -290,6 +290,8 @@ class ZoneRow:
     state: ZoneState
     hazard: Hazard
     monitor_only: bool
+    two_people: bool
+    """A start needs a second person (SAFETY.md D7)."""
     since: dt.datetime
     unit: str
     permissives: dict[Permissive, Standing]

@@ -215,7 +215,7 @@ def zones() -> tuple[ZoneRecord, ...]:
         return ZoneRecord(**(values | given))  # pyright: ignore[reportArgumentType]  # chosen here
 
     odd = {**ok, Permissive.OCCUPANCY: Standing.IMPLAUSIBLE, Permissive.DOORS: Standing.STALE}
-    fog = {**ok, Permissive.GAS: Standing.OK}
+    fog = {"unit": "fog-1", "two_people": True, "permissives": {**ok, Permissive.GAS: Standing.OK}}
     running = {
         **ok,
         Permissive.ARM: Standing.OK,
@@ -232,7 +232,16 @@ def zones() -> tuple[ZoneRecord, ...]:
     return (
         zone("washroom", "Washroom", ZoneState.IDLE, 6900, last=done),
         zone("server-room", "Server room", ZoneState.LOCKOUT, 2790, stopped=lost, last=cut, permissives=odd),
-        zone("tunnel", "Entrance tunnel", ZoneState.RELEASED, 6000, unit="fog-1", last=done, permissives=fog),
+        zone(
+            "tunnel",
+            "Entrance tunnel",
+            ZoneState.RELEASED,
+            6000,
+            unit="fog-1",
+            last=done,
+            permissives=fog,
+            two_people=True,
+        ),
         zone("car-park", "Car park lift", ZoneState.EMIT, 95, cycle="c9", last=cut, permissives=running),
         zone(
             "handrail",

@@ -116,6 +116,7 @@ def _zone(r: Row[Any]) -> ZoneRow:
         state=ZoneState(r.state),
         hazard=Hazard(r.hazard),
         monitor_only=r.monitor_only,
+        two_people=r.two_people,
         since=r.since,
         unit=r.unit,
         permissives=_permissives(r.permissives),

@@ -22,7 +22,7 @@ from cardea.contract.records import DeviceState, ReceiptRecord
 from cardea.contract.scenes import Mark, MarkKind, Scene
 from cardea.contract.time import wire_time
 from cardea.contract.topics import Leaf, topic
-from cardea.contract.zones import Cycle, CycleOutcome, Permissive, Standing, StopReason, ZoneState
+from cardea.contract.zones import Cycle, CycleOutcome, StopReason, ZoneState
 from cloud.access.guard import COOKIE, Guard
 from cloud.api.app import api
 from cloud.console import pages, thermal, tiles, wall, zones
@@ -293,7 +293,7 @@ async def test_every_answer_to_an_order_has_its_words(town, make, visit, result,
 
 
 async def test_d7_chemicals_ask_for_a_second_person_and_refuse_the_same(town, make, visit):
-    await town.send("tower-1", make.zone(permissives={Permissive.GAS: Standing.OK}))
+    await town.send("tower-1", make.zone(two_people=True))
     await town.add("second", "harbour", Role.MANAGER)
     user = await visit("/zones")
     orders = await orders_of(town)

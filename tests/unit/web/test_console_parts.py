@@ -309,6 +309,7 @@ def zone_row(zone, state, *, silent=False):
         state=state,
         hazard=Hazard.EXCLUSION,
         monitor_only=False,
+        two_people=False,
         since=T0,
         unit="u",
         permissives={},

@@ -11,14 +11,14 @@ from cardea.contract.scenes import Mark, MarkKind, Scene
 from cardea.contract.signed import key_id, verify
 from cardea.contract.time import wire_time
 from cardea.contract.topics import Leaf, topic
-from cardea.contract.zones import Permissive, Standing, ZoneState
+from cardea.contract.zones import ZoneState
 from cloud.ledger.scope import Role
 from tests.unit.web.conftest import CLOCK
 
 PUBLIC = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
 PASSWORD = "a password for tests"
 WASHROOM = "/api/v1/zones/tower-1/washroom"
-FOGGED = {"permissives": {Permissive.GAS: Standing.OK}}
+FOGGED = {"two_people": True}
 
 
 async def ordered(town, act):

@@ -87,7 +87,7 @@ async def tell(ledger, settings, make, clock):
 
 
 async def test_a_zone_comes_back_as_it_was_said_and_a_repeated_row_counts_once(tell, ledger):
-    emitting = zone("z2", 40, ZoneState.EMIT, cycle="c1", since=at(35), last=ABORTED)
+    emitting = zone("z2", 40, ZoneState.EMIT, cycle="c1", since=at(35), last=ABORTED, two_people=True)
     await tell(zone("z1", 30, ZoneState.WARN, cycle="c1"), emitting)
     await tell(zone("z1", 30, ZoneState.WARN, cycle="c1"), emitting)
     assert (
@@ -97,6 +97,7 @@ async def test_a_zone_comes_back_as_it_was_said_and_a_repeated_row_counts_once(t
     assert (row.state, row.hazard, row.unit) == (ZoneState.EMIT, Hazard.EXCLUSION, "uvc-1")
     assert row.permissives == {Permissive.ESTOP: Standing.OK, Permissive.OCCUPANCY: Standing.STALE}
     assert (row.cycle, row.cycle_since, row.since) == ("c1", T0 + dt.timedelta(seconds=30), at(35).utc)
+    assert row.two_people
     assert (row.site_name, row.portals, row.gateway_silent) == ("Harbour Tower", ("lobby-a",), False)
 
 
