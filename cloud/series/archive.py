@@ -4,6 +4,7 @@ Killed at any moment it begins anew at the next start: the folder has its name o
 the disk, and the file goes only after that.
 """
 
+import datetime as dt
 import shutil
 from pathlib import Path
 
@@ -58,9 +59,14 @@ def close_day(cursor: duckdb.DuckDBPyConnection, day: Day) -> Span:
 
 
 def expire(folder: Path, keep: int) -> tuple[Day, ...]:
-    """Remove all closed days but the newest ``keep``; by their order, never by a clock that may jump."""
-    gone = tuple(closed_days(folder))[:-keep]
+    """Remove all closed files but those of the newest ``keep`` days; by their order, never by a clock."""
+    dates: set[dt.date] = set()
+    gone: list[Day] = []
+    for day in reversed(closed_days(folder)):
+        dates.add(day.date)
+        if len(dates) > keep:
+            gone.append(day)
     for day in gone:
         remove(day)
         _log.info("series_day_removed", day=day.name)
-    return gone
+    return tuple(gone)

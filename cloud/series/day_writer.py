@@ -36,6 +36,8 @@ TIDY_FLUSHES = 6
 """Flushes after which the minutes are sorted by series: once an hour."""
 CHECKPOINT_ROWS = 400_000
 """Rows after which the log is written back into the file: 10 MB."""
+FILE_ROWS_MAX = 400_000_000
+"""Readings of one file; beyond it the day goes on in another: DuckDB remembers about 0.1 MB of a million."""
 _FULL = ("No space left", "File too large", "Disk quota", "OutOfMemory", "Out of Memory")
 """What a full disk, or a question that took all memory, is called: nothing was stored, and it may pass."""
 
@@ -77,6 +79,7 @@ class DayWriter:
         self._flushed_s = 0.0
         self._flushes = 0
         self._unwritten = 0
+        self._rows = 0
         self._uncounted: list[Block] = []
 
     @property
@@ -120,7 +123,7 @@ class DayWriter:
             SeriesFailed: nothing may be concluded.
         """
         try:
-            if date != self.day.date:
+            if date != self.day.date or self._rows >= FILE_ROWS_MAX:
                 self._roll(date, now_s)
             self._write(block, named[self._named :], stored)
         except duckdb.Error as error:
@@ -129,6 +132,7 @@ class DayWriter:
         self._named = len(named)
         self._stored.update(stored)
         self._unwritten += len(block)
+        self._rows += len(block)
         if len(block):
             self.span = self.span.wider(int(block.t_ms.min()), int(block.t_ms.max()))
             self.newest.take(block)
@@ -207,6 +211,7 @@ class DayWriter:
         )
         self._batch = self._flushed_batch = self._flushes = 0
         self._named = len(named)
+        self._rows = 0
         self.days = (*self.days, day)
         self.span = Span()
         self.minutes = OpenMinutes()
@@ -234,6 +239,7 @@ class DayWriter:
             spans.setdefault((gateway, Lane.TELEMETRY, epoch), []).append((first, last))
         self._stored = {key: merge(parts) for key, parts in spans.items()}
         self._named = len(named)
+        ((self._rows,),) = self._run("SELECT count(*) FROM readings").fetchall()
         (progress,) = self._run("SELECT batch, first_ms, last_ms FROM progress").fetchall()
         self._flushed_batch, *moments = progress
         self._batch, self.span = self._flushed_batch, Span(*moments)

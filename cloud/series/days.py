@@ -1,4 +1,5 @@
-"""The files of the embedded store: one for each day of arrival, in the order in which they were begun.
+"""The files of the embedded store: one for each day of arrival, or several of a very busy one, in the order
+in which they were begun.
 
 ``000007-20261123.duckdb`` is written; ``000007-20261123/`` is closed: Parquet files sorted by series and
 time, complete and on the disk before the folder had this name. Order is by number and never by a clock, so

@@ -274,6 +274,18 @@ async def test_series_keep_their_numbers_when_only_closed_days_are_left(tmp_path
     await store.close()
 
 
+async def test_a_very_busy_day_goes_on_in_another_file_and_is_kept_as_one(tmp_path, clock, give, monkeypatch):
+    monkeypatch.setattr("cloud.series.day_writer.FILE_ROWS_MAX", 2)
+    store, _ = await _open(tmp_path, clock, retention_days=1)
+    for n in range(6):
+        await store.commit(give.gathering(store, [("g1", "a/x", give.t0_ms + n * 1000, float(n))]))
+        await _rest(store)
+        await _days_closed(store)
+    assert [day.number for day in days_in(tmp_path)] == [1, 2, 3]
+    assert await _all(store, "g1", "a/x", give) == (6, 15.0)
+    await store.close()
+
+
 # --- Trouble --------------------------------------------------------------------------------------
 
 
