@@ -1,4 +1,4 @@
-"""``cardea safety``: is every door's and every zone's machine free of breaches, in every state it can reach?"""
+"""``cardea safety``: are the machines of doors and zones free of breaches, in every state they can reach?"""
 
 import argparse
 import json

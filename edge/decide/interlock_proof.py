@@ -425,12 +425,12 @@ def prove(unit: UnitKind, machine: Machine = interlock.step, keep: Keep = kept) 
     came_by: dict[World, tuple[World, Move] | None] = {first: None}
     waiting, steps, alphabet = deque([first]), 0, moves(zone)
     while waiting:
-        world = waiting.popleft()
+        world, alike = waiting.popleft(), set[object]()
         for move in alphabet:
-            if _says_nothing(world, move):
+            steps += 1
+            if _says_nothing(world, move) or _comes_to_the_same(world, move, stepped, alike):
                 continue
             for taken in _taken(world, move, zone, stepped, keep):
-                steps += 1
                 broken = next((law for law, holds in LAWS.items() if not holds(taken)), None)
                 if broken is not None:
                     return Proof(len(came_by), steps, Breach(broken, (*_path(world, came_by), move)))
@@ -440,6 +440,16 @@ def prove(unit: UnitKind, machine: Machine = interlock.step, keep: Keep = kept) 
         if len(came_by) > STATES_MAX:
             raise RuntimeError(f"more than {STATES_MAX} states")
     return Proof(len(came_by), steps, None)
+
+
+def _comes_to_the_same(world: World, move: Move, stepped: Stepped, alike: set[object]) -> bool:
+    """Whether another look at this world had the same outcome under the same truth: that has been judged."""
+    if not isinstance(move.event, Tick):
+        return False
+    outcome = (move.after_s, move.truth, stepped(world.state, move))
+    known = outcome in alike
+    alike.add(outcome)
+    return known
 
 
 def _says_nothing(world: World, move: Move) -> bool:
