@@ -74,6 +74,7 @@ class Historian:
             try:
                 return _points(asked, self._stretches(asked))
             except duckdb.Error as error:
+                self._own.cursor = None  # it may still look for a day that has gone
                 if attempt == _ATTEMPTS - 1:
                     why = str(error).partition("\n")[0]
                     raise HistoryUnavailable(f"the series store cannot be read: {why}") from error
@@ -81,6 +82,7 @@ class Historian:
 
     def _stretches(self, asked: Question) -> dict[int, _Stretch]:
         cursor = self._cursor()
+        cursor.execute("USE memory")  # the day that it asked last may have gone
         found: dict[int, _Stretch] = {}
         *before, current = self._writer.days  # first: a day is closed before it is forgotten here
         closed = self.closed

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from cardea.runtime.config import ConfigInvalid
-from cloud.settings import OrganisationKind, SiteKind, load_cloud
+from cloud.settings import EmbeddedSeries, LineProtocolSeries, OrganisationKind, SiteKind, load_cloud
 
 GOOD = """
 [cloud]
@@ -88,6 +88,11 @@ def test_names_that_lead_nowhere_are_all_said(tmp_path):
         ('kind = "district"', 'kind = "galaxy"', "organisations.jinshui.kind"),
         ("[keys]", '[ledger]\nurl = "mysql://x"\n[keys]', "ledger.url"),
         ("[keys]", "[clones]\ntakeover_s = 5\n[keys]", "clones.takeover_s"),
+        ("[keys]", "[series]\nmemory_mb = 1\n[keys]", "series.memory_mb"),
+        ("[keys]", '[series]\nkind = "paper"\n[keys]', "must be 'embedded' or 'line_protocol'"),
+        ("[keys]", '[series]\nkind = "line_protocol"\n[keys]', "series.url"),
+        ("[keys]", '[series]\nkind = "line_protocol"\nurl = "ftp://x"\n[keys]', "series.url"),
+        ("[keys]", '[series]\nurl = "http://x"\n[keys]', "series.url"),
     ],
 )
 def test_a_wrong_value_names_its_key(tmp_path, old, new, key):
@@ -96,3 +101,21 @@ def test_a_wrong_value_names_its_key(tmp_path, old, new, key):
     (problem,) = _problems(tmp_path, text)
     assert key in problem
     assert "→" in problem
+
+
+def test_series_are_kept_in_duckdb_unless_a_store_is_named(tmp_path):
+    file = tmp_path / "cloud.toml"
+    file.write_text(GOOD, encoding="utf-8")
+    settings = load_cloud(file)
+    assert isinstance(settings.series, EmbeddedSeries)
+    assert settings.series_folder(settings.series) == tmp_path / "data" / "series"
+    file.write_text(GOOD + '[series]\nfolder = "elsewhere"\nretention_days = 30\n', encoding="utf-8")
+    settings = load_cloud(file)
+    assert isinstance(settings.series, EmbeddedSeries)
+    assert settings.series_folder(settings.series) == tmp_path / "elsewhere"
+    file.write_text(
+        GOOD + '[series]\nkind = "line_protocol"\nurl = "http://127.0.0.1:8428"\n', encoding="utf-8"
+    )
+    series = load_cloud(file).series
+    assert isinstance(series, LineProtocolSeries)
+    assert (series.bucket, series.hold_s) == ("cardea", 10.0)

@@ -286,6 +286,19 @@ async def test_a_very_busy_day_goes_on_in_another_file_and_is_kept_as_one(tmp_pa
     await store.close()
 
 
+async def test_a_reader_that_asked_a_day_last_outlives_it(tmp_path, clock, give, monkeypatch):
+    monkeypatch.setattr("cloud.series.embedded.READERS", 1)
+    store, _ = await _open(tmp_path, clock)
+    await store.commit(give.gathering(store, [("g1", "a/x", give.t0_ms, 1.0)]))
+    await _rest(store)
+    assert await _all(store, "g1", "a/x", give) == (1, 1.0)
+    clock.pass_s(DAY_S)
+    await store.commit(give.gathering(store, []))
+    await _days_closed(store)
+    assert await _all(store, "g1", "a/x", give) == (1, 1.0)
+    await store.close()
+
+
 # --- Trouble --------------------------------------------------------------------------------------
 
 
