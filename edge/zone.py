@@ -14,7 +14,7 @@ from cardea.contract.encoding import encode
 from cardea.contract.orders import Order, OrderResult, StartCycle
 from cardea.contract.reasons import RefusalReason
 from cardea.contract.records import AlertKind, DeviceState, Severity
-from cardea.contract.zones import Cycle, ZoneState
+from cardea.contract.zones import Cycle, Standing, ZoneState
 from cardea.runtime.disk import StoreFailed
 from cardea.runtime.logs import get_logger
 from drivers.api import Accepted, DeviceEvent, Refused
@@ -105,7 +105,7 @@ class ZoneTask:
     async def take(self, device: str, event: DeviceEvent) -> Accepted | Refused:
         """Take a device's event in; never waits."""
         readings = self._inputs.read(device, event)
-        if readings and self._booted:
+        if readings:
             self._step(facts.Tick())
             self._inputs.put(readings, event.at.mono_s)
             self._look_at_lamp()
@@ -125,7 +125,7 @@ class ZoneTask:
             return NOT_SEEN
         age_s = max(0.0, now_s - output.at_s)
         gas = self._plan.gas_inside
-        gassed = gas is not None and standing(gas, samples.get(GAS_INSIDE), now_s, None).value == "not_ok"
+        gassed = gas is not None and (standing(gas, samples.get(GAS_INSIDE), now_s, None) is Standing.NOT_OK)
         if output.value != 0 or gassed:
             return Fresh(ZoneStatus.BUSY, age_s)
         return Fresh(ZoneStatus.SAFE, age_s) if age_s <= T_FRESH_S else Stale(ZoneStatus.SAFE, age_s)
@@ -186,7 +186,9 @@ class ZoneTask:
         self._step(self._notes.booted())
 
     def _step(self, event: facts.Event) -> None:
-        """One step, carried out."""
+        """One step, carried out; none before the notes have said how the zone was left."""
+        if not self._booted:
+            return
         now = self._means.clock.now()
         self._inputs.put(self._inputs.counted(), now.mono_s)
         samples = self._inputs.samples
@@ -309,7 +311,7 @@ class ZoneTask:
 
 
 def _not_ok(state: Interlock) -> dict[str, str]:
-    return {each.value: how.value for each, how in state.standings if how.value != "ok"}
+    return {each.value: how.value for each, how in state.standings if how is not Standing.OK}
 
 
 def _why_not_cleared(state: Interlock, event: facts.Cleared) -> str:

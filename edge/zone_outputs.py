@@ -6,6 +6,7 @@ Nothing here keeps an output on: a renewal that does not come in time is a lease
 import asyncio
 from collections.abc import Callable
 
+from cardea.contract.reasons import RefusalReason
 from cardea.runtime.clock import Clock, Entropy
 from cardea.runtime.logs import get_logger
 from drivers.api import Executed, LeaseOutput
@@ -100,7 +101,7 @@ class _Line:
         if isinstance(receipt, Executed):
             self._failing = False
             confirmed()
-        elif not self._failing:
+        elif not self._failing and not (self._cutting and receipt.reason is RefusalReason.UNREACHABLE):
             self._failing = True
             _LOG.warning(
                 "output_not_switched",
@@ -113,4 +114,5 @@ class _Line:
 
 
 def _nobody_asks() -> None:
-    """Whether an output went off is read from the unit, not from its answer."""
+    """Whether an output went off is read from the unit, not from its answer; that a unit cannot be reached is
+    the supervisor's to say."""
