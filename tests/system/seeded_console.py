@@ -232,16 +232,7 @@ def zones() -> tuple[ZoneRecord, ...]:
     return (
         zone("washroom", "Washroom", ZoneState.IDLE, 6900, last=done),
         zone("server-room", "Server room", ZoneState.LOCKOUT, 2790, stopped=lost, last=cut, permissives=odd),
-        zone(
-            "tunnel",
-            "Entrance tunnel",
-            ZoneState.RELEASED,
-            6000,
-            unit="fog-1",
-            last=done,
-            permissives=fog,
-            two_people=True,
-        ),
+        zone("tunnel", "Entrance tunnel", ZoneState.RELEASED, 6000, last=done, **fog),
         zone("car-park", "Car park lift", ZoneState.EMIT, 95, cycle="c9", last=cut, permissives=running),
         zone(
             "handrail",
