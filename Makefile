@@ -41,7 +41,7 @@ unit: $(VENV)/.installed
 	$(VENV)/bin/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 bench: $(VENV)/.installed
-	@configs/setup/need mosquitto=mosquitto gcc=gcc
+	@configs/setup/need mosquitto=mosquitto gcc=gcc victoria-metrics=victoria-metrics
 	$(PY) -m bench.all
 
 pictures: $(VENV)/.installed

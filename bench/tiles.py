@@ -36,24 +36,25 @@ _HOUR = (
 )
 
 
-async def fill(store: EmbeddedStore, begun: dt.datetime) -> None:
-    """A day of minutes, as they lie after their hourly sorting."""
-    for tower in range(TOWERS):
-        for n in range(SERIES):
-            store.catalogue.number(f"tower-{tower}", f"dev-{n // 4}/metric_{n % 4}_c")
-    await store.commit(gathering(0, len(store.catalogue), 0))
-    root = store._writer.root  # noqa: SLF001  # a day is not waited for
-    assert root is not None
+class FilledStore(EmbeddedStore):
+    """A store that can be given a day at once."""
 
-    def insert() -> None:
+    async def fill(self, begun: dt.datetime) -> None:
+        """A day of minutes, as they lie after their hourly sorting."""
+        for tower in range(TOWERS):
+            for n in range(SERIES):
+                self.catalogue.number(f"tower-{tower}", f"dev-{n // 4}/metric_{n % 4}_c")
+        await self.commit(gathering(0, len(self.catalogue), 0))
+        await asyncio.to_thread(self._insert, int(begun.timestamp()) // 60)
+
+    def _insert(self, first: int) -> None:
+        root = self._writer.root
+        assert root is not None
         cursor = root.cursor()
-        cursor.execute(f"USE {store._writer.day.alias}")  # noqa: SLF001  # as above
-        first = int(begun.timestamp()) // 60
+        cursor.execute(f"USE {self._writer.day.alias}")
         for hour in range(HOURS):
             cursor.execute(_HOUR, {"first": first + hour * 60, "rows": TOWERS * SERIES * 60})
         cursor.execute("CHECKPOINT")
-
-    await asyncio.to_thread(insert)
 
 
 def gathering(first: int, last: int, t_ms: int) -> Gathering:
@@ -78,10 +79,10 @@ async def ingest(store: EmbeddedStore, commits_s: list[float]) -> None:
 
 async def measure(folder: Path, seconds: int) -> list[dict[str, str | int | float]]:
     """Ask as many pages would."""
-    store = EmbeddedStore(folder / "series", CLOCK)
+    store = FilledStore(folder / "series", CLOCK)
     await store.open()
     until = CLOCK.now().utc
-    await fill(store, until - dt.timedelta(hours=HOURS))
+    await store.fill(until - dt.timedelta(hours=HOURS))
     commits_s: list[float] = []
     writing = asyncio.create_task(ingest(store, commits_s))
     tiles_s: list[float] = []

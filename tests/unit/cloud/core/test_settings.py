@@ -113,9 +113,8 @@ def test_series_are_kept_in_duckdb_unless_a_store_is_named(tmp_path):
     settings = load_cloud(file)
     assert isinstance(settings.series, EmbeddedSeries)
     assert settings.series_folder(settings.series) == tmp_path / "elsewhere"
-    file.write_text(
-        GOOD + '[series]\nkind = "line_protocol"\nurl = "http://127.0.0.1:8428"\n', encoding="utf-8"
-    )
+    named = '[series]\nkind = "line_protocol"\nurl = "http://127.0.0.1:8428"\n'
+    file.write_text(GOOD + named, encoding="utf-8")
     series = load_cloud(file).series
     assert isinstance(series, LineProtocolSeries)
     assert (series.bucket, series.hold_s) == ("cardea", 10.0)
