@@ -26,12 +26,10 @@ _STROKES = {MarkKind.ROI: "#7ee0ff", MarkKind.REFERENCE: "#8dff9a"}
 
 
 def _colour(at: float) -> tuple[int, int, int]:
-    for (start, before), (end, after) in pairwise(_ANCHORS):
-        if at <= end:
-            share = (at - start) / (end - start)
-            red, green, blue = (round(b + (a - b) * share) for b, a in zip(before, after, strict=True))
-            return red, green, blue
-    return _ANCHORS[-1][1]
+    (start, before), (end, after) = next(pair for pair in pairwise(_ANCHORS) if at <= pair[1][0])
+    share = (at - start) / (end - start)
+    red, green, blue = (round(b + (a - b) * share) for b, a in zip(before, after, strict=True))
+    return red, green, blue
 
 
 PALETTE = tuple(_colour(n / 255.0) for n in range(256))
