@@ -423,7 +423,7 @@ def test_d08_gas_is_released_by_measurement_and_never_by_the_timer_alone():
     site.scene = ALL_WELL
     site.wait(299)
     assert site.state.phase is ZoneState.VERIFY
-    site.wait(2)
+    site.wait(7)
     assert site.state.phase is ZoneState.RELEASED
     assert [e.outcome for e in site.of(WriteCycle)] == [CycleOutcome.COMPLETED]  # type: ignore[attr-defined]
 
