@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from cardea.cli.fleet.folder import FleetFolder
@@ -62,10 +63,26 @@ def rows_of(ledger: Path) -> dict[str, Any]:
     return {**ranges, "records": len(identities)}
 
 
+def readings_of(folder: Path) -> int:
+    """How many readings the time series hold; none of them twice."""
+    rows = 0
+    for day in folder.glob("*.duckdb"):
+        with duckdb.connect(str(day), read_only=True) as connection:
+            found = connection.execute(
+                "SELECT count(*), count(DISTINCT (series, t_ms)) FROM readings"
+            ).fetchone()
+        assert found is not None
+        assert found[0] == found[1], "no reading twice"
+        rows += int(found[0])
+    return rows
+
+
 def check(folder: FleetFolder, found: dict[str, Any]) -> None:
     assert (found["lost"], found["phantom"], found["pending"], found["strays"]) == (0, 0, 0, 0)
     assert found["connected"] == TOWERS
-    stored = rows_of(folder.folder / "cloud" / "data" / "ledger.sqlite")
+    data = folder.folder / "cloud" / "data"
+    stored = rows_of(data / "ledger.sqlite")
+    stored["telemetry"] = readings_of(data / "series")
     made = {lane: counts["made"] for lane, counts in found["lanes"].items() if counts["made"]}
     assert {lane: stored.get(lane) for lane in made} == made
     assert stored["records"] == made["record"]
@@ -127,14 +144,14 @@ def test_the_command_starts_all_and_ends_in_order_on_ctrl_c(tmp_path: Path) -> N
 
 
 def _until_rows(process: "subprocess.Popen[str]", ledger: Path) -> None:
-    """Until something of the telemetry lane is stored."""
+    """Until something of the record lane is stored."""
     import time
 
     deadline_s = time.monotonic() + 60
     while time.monotonic() < deadline_s:
         assert process.poll() is None
         with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(sqlite3.connect(ledger)) as db:
-            if db.execute("SELECT COUNT(*) FROM stored_ranges WHERE lane = 'telemetry'").fetchone()[0]:
+            if db.execute("SELECT COUNT(*) FROM stored_ranges WHERE lane = 'record'").fetchone()[0]:
                 return
         time.sleep(0.05)
     raise AssertionError("nothing was stored")
