@@ -104,8 +104,6 @@ class Disinfection:
         known = await self.sessions.vouch(second.login, second.password, second.address)
         if isinstance(known, LoginRefused) or known.scope.role is not Role.MANAGER:
             raise NotOrdered(Refusal.SECOND_PERSON_REFUSED)
-        if known.user == first.user:
-            raise NotOrdered(Refusal.SECOND_PERSON_IS_FIRST)
         try:
             await self._zone(known, zone.gateway, zone.zone)
         except NotOrdered:

@@ -12,6 +12,7 @@ from cardea.contract.signed import key_id, verify
 from cardea.contract.time import wire_time
 from cardea.contract.topics import Leaf, topic
 from cardea.contract.zones import ZoneState
+from cloud.disinfection import Disinfection, NotOrdered
 from cloud.ledger.scope import Role
 from tests.unit.web.conftest import CLOCK
 
@@ -99,6 +100,17 @@ async def test_d7_chemicals_need_two_managers_each_with_their_own_password(town,
         "the second person is not logged in"
     )
     await client.aclose()
+
+
+async def test_only_a_manager_starts_whoever_asks(town, make):
+    """Also where no route stands in front."""
+    await town.send("tower-1", make.zone())
+    await town.add("facility", "harbour", Role.FACILITY)
+    house = town.house
+    account = await house.sessions.vouch("facility", PASSWORD, "here")
+    disinfection = Disinfection(house.ledger, house.sessions, house.aggregator.intent)
+    with pytest.raises(NotOrdered, match="not_a_manager"):
+        await disinfection.start(account, "tower-1", "washroom")
 
 
 async def test_guessing_the_second_persons_password_is_slowed_down(town, make):
