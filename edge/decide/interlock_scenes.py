@@ -97,7 +97,7 @@ def plan(unit: UnitKind) -> Plan:
         contactor=kind.hazard is not Hazard.ENCLOSED,
         gas_inside=Gauge(low=0, high=50, good_high=0.5, frozen_s=FROZEN_S) if gas else None,
         optics=Optics(e_max_uw_cm2=100, e_worst_uw_cm2=50, reference_uw_cm2=80) if metered else None,
-        budget_mj_cm2=0.15 if kind.hazard is Hazard.DOSE_LIMITED else None,
+        budget_mj_cm2=0.21 if kind.hazard is Hazard.DOSE_LIMITED else None,
         emit_s=SHORT_S,
         dose_mj_cm2_min=0.09 if aimed else None,
         run_s_max=SHORT_S + STEP_S,
