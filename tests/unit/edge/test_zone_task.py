@@ -770,3 +770,52 @@ def test_rows_are_few_while_people_walk_about(play: Play) -> None:
         assert 2 <= len(tower.of(ZoneRecord)) <= 9
 
     play(scene)
+
+
+FAR_UVC = (
+    CONFIG.replace('"uv254_open"', '"uv222"')
+    .replace("dose_mj_cm2_min = 0.5\nrun_s_max = 60", "emit_s = 40\nrun_s_max = 60")
+    .replace("e_max_uw_cm2 = 100.0", "e_max_uw_cm2 = 2.0")
+)
+
+
+def test_d11_the_dose_that_people_may_have_received_outlives_a_restart(play: Play) -> None:
+    async def scene(tower: Tower) -> None:
+        async def emit() -> None:
+            await tower.empty()
+            await tower.board.set(1, True)
+            assert await tower.start() == (OrderResult.EXECUTED, None), "people may be there"
+            await tower.until(ZoneState.RELEASED)
+            await asyncio.sleep(31)
+            await tower.board.set(1, False)
+            await asyncio.sleep(1)
+
+        async def after() -> None:
+            (bucket,) = tower.zone.state.spent
+            assert bucket[1] == pytest.approx(0.08, abs=0.01)
+
+        await tower.serve(emit, FAR_UVC)
+        await tower.serve(after, FAR_UVC)
+
+    play(scene)
+
+
+def test_d05_a_disk_that_fails_under_the_note_emits_nothing(play: Play) -> None:
+    async def scene(tower: Tower) -> None:
+        async def failing() -> None:
+            await tower.empty()
+
+            async def failed() -> bool:
+                from cardea.runtime.disk import StoreFailed
+
+                raise StoreFailed("fsync: input/output error")
+
+            tower.zone._notes.durable = failed
+            await tower.start()
+            await asyncio.sleep(60)
+            assert tower.phase is ZoneState.WARN
+            assert not tower.unit.ever_lit
+
+        await tower.serve(failing)
+
+    play(scene)
