@@ -80,6 +80,7 @@ class Office:
         self.zones: Any = [zone()]
         self.alerts: Any = {"items": []}
         self.start_status = 202
+        self.look_status = 200
         self.down = 0
         self.sessions = 0
         self.looks = 0
@@ -110,7 +111,7 @@ class Office:
             return httpx.Response(401)
         if request.method == "GET":
             self.looks += 1
-            return httpx.Response(200, json=self.zones if path == "/zones" else self.alerts)
+            return httpx.Response(self.look_status, json=self.zones if path == "/zones" else self.alerts)
         self.orders.append((self.clock.now_s, path))
         return httpx.Response(self.start_status, json={"id": "x"})
 
@@ -200,3 +201,12 @@ async def test_a_lockout_that_ends_by_itself_is_forgotten(tmp_path: Path) -> Non
     looks = office.looks
     await office.run(lambda: office.looks > looks + 10)
     assert office.cleared == []
+
+
+@pytest.mark.parametrize(("status", "sessions"), [(503, 1), (401, 3)])
+async def test_an_answer_that_is_none_orders_nothing(tmp_path: Path, status: int, sessions: int) -> None:
+    office = Office(tmp_path)
+    office.look_status = status
+    await office.run(lambda: office.looks >= 6)
+    assert office.orders == []
+    assert office.sessions >= sessions

@@ -2,12 +2,14 @@
 
 import json
 import stat
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cardea.cli.errors import CommandError
-from cardea.cli.fleet import command
+from cardea.cli.fleet import command, run
 from cardea.cli.fleet.folder import FleetFolder, tower_names
 from cardea.cli.fleet.report import Progress, in_words, summary
 from cardea.cli.main import main
@@ -17,7 +19,7 @@ from cardea.runtime.clock import SystemClock, SystemEntropy
 from cardea.runtime.mqtt import tls_context
 from cloud.settings import load_cloud
 from drivers.sim import fleet as fleets
-from drivers.sim.fleet_gateway import DEVICES_MAX
+from drivers.sim.fleet_gateway import DEVICES_MAX, FleetPlan
 from drivers.sim.fleet_lane import LaneCounts
 from drivers.sim.fleet_state import FleetState
 
@@ -112,6 +114,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, capsys: pytest
         ("--devices", "251"),
         ("--hz", "0"),
         ("--hz", "nan"),
+        ("--hz", "fast"),
         ("--passages-per-s", "-1"),
         ("--seconds", "inf"),
         ("--seed", "1e3"),
@@ -161,3 +164,34 @@ def test_the_summary_is_numbers_for_programs_and_words_for_people(tmp_path: Path
     words = in_words(found, tmp_path)
     assert "2 towers for 10 s: 1,500 rows, 50 readings/s" in words
     assert "lost 0, pending 0, phantom 0, resent 3, held back 0" in words
+
+
+@pytest.mark.parametrize("form", [["--json"], []])
+@pytest.mark.parametrize(("lost", "status"), [(0, 0), (3, 1)])
+def test_a_run_shows_its_lines_on_a_terminal_and_says_whether_all_is_well(
+    form: list[str],
+    lost: int,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[Any] = []
+
+    async def run_fleet(
+        folder: Path, towers: int, plan: FleetPlan, seconds: float, **how: Any
+    ) -> dict[str, Any]:
+        asked.append((folder, towers, plan, seconds, how["up"], how["stop"].is_set()))
+        how["report"](state())
+        return {**summary(state(made=10), seconds, 0.1), "lost": lost}
+
+    monkeypatch.setattr(run, "run_fleet", run_fleet)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    words = ["sim", "fleet", "--towers", "2", "--devices", "4", "--hz", "2", "--passages-per-s", "0"]
+    words += ["--seconds", "1.5", "--seed", "3", "--folder", "here", "--up", *form]
+    assert main(words) == status
+    said = capsys.readouterr()
+    plan = FleetPlan(devices=4, hz=2.0, passages_per_s=0.0, seed=3)
+    assert asked == [(Path("here").absolute(), 2, plan, 1.5, True, False)]
+    assert said.err == "2/2 towers   0 rows/s   0 acknowledged/s   0 pending   p99 12 ms\n"
+    assert (json.loads(said.out)["lost"] if form else lost) == lost
+    assert form or f"lost {lost}, " in said.out
