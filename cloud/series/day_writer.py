@@ -24,6 +24,7 @@ from cloud.ingest.catalogue import Named
 from cloud.ingest.group import LaneKey
 from cloud.ingest.readings import Block
 from cloud.series import tables
+from cloud.series.columns import block_of, of_block, of_named, of_ranges
 from cloud.series.days import SERIES, SUFFIX, Day, Span, days_in, next_day, quoted
 from cloud.series.newest import Newest
 from cloud.series.partials import NONE, OpenMinutes, of_columns
@@ -199,9 +200,9 @@ class DayWriter:
         newest = self.newest.block()
         self._run(f"ATTACH {quoted(day.file)} AS {day.alias} ({tables.LAYOUT})")
         self._run(f"USE {day.alias}")
-        self._register("named", _of_named(0, named))
-        self._register("newest_rows", _of_block(newest))
-        self._register("spans", _of_ranges(self._stored))
+        self._register("named", of_named(0, named))
+        self._register("newest_rows", of_block(newest))
+        self._register("spans", of_ranges(self._stored))
         self._transact(
             *((statement, ()) for statement in tables.CREATE),
             ("INSERT INTO series SELECT number, gateway, name FROM named", ()),
@@ -243,14 +244,14 @@ class DayWriter:
         (progress,) = self._run("SELECT batch, first_ms, last_ms FROM progress").fetchall()
         self._flushed_batch, *moments = progress
         self._batch, self.span = self._flushed_batch, Span(*moments)
-        self.newest.take(_block(self._columns("SELECT series, t_ms, value FROM newest")))
+        self.newest.take(block_of(self._columns("SELECT series, t_ms, value FROM newest")))
         tail = (self._flushed_batch,)
         (last,) = self._run(tables.TAIL_SPAN, tail).fetchall()
         ((journalled,),) = self._run("SELECT max(batch) FROM ranges").fetchall()
         self._batch = max(self._batch, journalled or 0, last[0] or 0)
         if last[0] is not None:
             self.span = self.span.wider(last[1], last[2])
-            self.newest.take(_block(self._columns(tables.TAIL_NEWEST, tail)))
+            self.newest.take(block_of(self._columns(tables.TAIL_NEWEST, tail)))
             c = self._columns(tables.TAIL_MINUTES, tail)
             parts = of_columns(c["series"], c["minute"], c["count"], c["total"], c["low"], c["high"])
             self.minutes = OpenMinutes(parts)
@@ -261,14 +262,14 @@ class DayWriter:
     def _write(self, block: Block, new: Sequence[Named], stored: Mapping[LaneKey, Ranges]) -> None:
         statements: list[tuple[str, tuple[object, ...]]] = []
         if new:
-            self._register("named", _of_named(self._named, new))
+            self._register("named", of_named(self._named, new))
             statements.append(("INSERT INTO series SELECT number, gateway, name FROM named", ()))
         if len(block):
-            self._register("rows", _of_block(block))
+            self._register("rows", of_block(block))
             insert = "INSERT INTO readings SELECT series, t_ms, value, ? FROM rows"
             statements.append((insert, (self._batch + 1,)))
         if stored:
-            self._register("spans", _of_ranges(stored))
+            self._register("spans", of_ranges(stored))
             statements.append((tables.KEEP_RANGES, (self._batch + 1,)))
         if statements:
             self._transact(*statements)
@@ -286,8 +287,8 @@ class DayWriter:
             "high": parts.high,
         }
         self._register("parts", columns)
-        self._register("newest_rows", _of_block(self.newest.block()))
-        self._register("spans", _of_ranges(self._stored))
+        self._register("newest_rows", of_block(self.newest.block()))
+        self._register("spans", of_ranges(self._stored))
         with self.lock:
             self._transact(
                 ("INSERT INTO fresh SELECT series, minute, count, total, low, high FROM parts", ()),
@@ -352,32 +353,6 @@ class DayWriter:
         if isinstance(error, duckdb.OutOfMemoryException) or any(word in text for word in _FULL):
             raise SeriesDown(text) from error
         raise SeriesFailed(f"{self.day.file}: {text}") from error
-
-
-def _of_named(first: int, named: Sequence[Named]) -> dict[str, Any]:
-    return {
-        "number": np.arange(first, first + len(named), dtype=np.int32),
-        "gateway": np.array([gateway for gateway, _ in named], dtype=object),
-        "name": np.array([name for _, name in named], dtype=object),
-    }
-
-
-def _of_block(block: Block) -> dict[str, Any]:
-    return {"series": block.series, "t_ms": block.t_ms, "value": block.value}
-
-
-def _of_ranges(stored: Mapping[LaneKey, Ranges]) -> dict[str, Any]:
-    spans = [(gateway, epoch, *span) for (gateway, _, epoch), ranges in stored.items() for span in ranges]
-    return {
-        "gateway": np.array([span[0] for span in spans], dtype=object),
-        "epoch": np.array([span[1] for span in spans], dtype=object),
-        "first": np.array([span[2] for span in spans], dtype=np.int64),
-        "last": np.array([span[3] for span in spans], dtype=np.int64),
-    }
-
-
-def _block(columns: Mapping[str, Any]) -> Block:
-    return Block(columns["series"], columns["t_ms"], columns["value"])
 
 
 def _first_line(error: Exception) -> str:
