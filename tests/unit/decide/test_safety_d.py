@@ -5,6 +5,7 @@ What only tasks, disks and sockets can show (D3, D5, D7, D12) is tested again wi
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -337,8 +338,9 @@ def test_d05_nothing_is_emitted_before_the_disk_knows():
 
 
 def test_d05_a_zone_that_is_only_watched_commands_nothing():
-    for changes in ({"commissioned": False}, {"enabled": False}):
-        site = Site(**changes)
+    changes: tuple[dict[str, Any], ...] = ({"commissioned": False}, {"enabled": False})
+    for changed in changes:
+        site = Site(**changed)
         site.scene = Scene("on by hand", contrary=frozenset({"output"}))
         site.wait(5)
         assert site.state.phase is ZoneState.DISABLED

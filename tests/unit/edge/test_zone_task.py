@@ -664,7 +664,7 @@ def test_d12_a_cycle_that_the_chain_cannot_take_is_written_as_soon_as_it_can(pla
             await tower.empty()
             await tower.start()
             await tower.until(ZoneState.EMIT)
-            stores = tower._gateway._stores  # type: ignore[union-attr]  # it is there
+            stores: Any = tower._gateway._stores  # type: ignore[union-attr]  # it is there
             append = stores.outbox.append_composed
 
             async def no_room(*_: object, **__: object) -> Any:
