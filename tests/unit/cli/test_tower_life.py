@@ -234,3 +234,18 @@ def test_up_says_it_in_one_line_without_traceback():
     assert done.stderr.startswith("cardea: cannot use /proc/nonsense: ")
     assert done.stderr.endswith("; choose another folder\n")
     assert len(done.stderr.splitlines()) == 1
+
+
+async def test_an_earlier_versions_folder_is_told_what_it_lacks_and_runs(tower, capsys):
+    write_configs(tower.layout, tower.port)
+    config = tower.layout.config("sim")
+    config.write_text(config.read_text().partition("# --- thermometers")[0])
+    await started_and_stopped(tower)
+    said = capsys.readouterr().err
+    assert f"{tower.layout.folder} is an earlier version's, without thermometers, pictures" in said
+    assert said.count("remove it to begin anew with all devices") == 1
+
+
+async def test_commands_on_site_say_what_they_said(tower):
+    answer = await module._on_site(tower.layout)("sim", "people")
+    assert answer == "person,name"
