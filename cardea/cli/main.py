@@ -27,7 +27,7 @@ class Group:
 
 GROUPS: dict[str, Group] = {
     "up": Group("cardea.cli.up", "run a whole tower on this machine, with simulated devices"),
-    "edge": Group("cardea.cli.edge", "the gateway daemon: run, check, schema, status, import-people"),
+    "edge": Group("cardea.cli.edge", "the gateway daemon: run, check, schema, status, import-people, zone"),
     "cloud": Group("cardea.cli.cloud", "the aggregator with API and console: run, check"),
     "broker": Group("cardea.cli.broker", "the MQTT broker with Cardea's configuration: run"),
     "sim": Group("cardea.cli.sim", "simulated devices on real sockets: run, people"),
