@@ -53,6 +53,7 @@ from edge.storage import Stores
 from edge.supervisor import Supervisor, Surroundings
 from edge.telemetry import Telemetry
 from edge.thermometry import Thermometry
+from edge.topology import thresholds
 from edge.uplink import Uplink
 from edge.vault import Applied
 from edge.zone import ZoneTask
@@ -164,7 +165,15 @@ class Gateway:
         )
         log.news = self._router.device_changed
         self._supervisor = supervisor
-        health = Health(self._name, host.clock, self._recorder, alerts, self._telemetry, self._numbers)
+        health = Health(
+            self._name,
+            host.clock,
+            self._recorder,
+            alerts,
+            self._telemetry,
+            self._numbers,
+            thresholds(settings.portals),
+        )
         async with asyncio.TaskGroup() as live:
             for name, portal in self._portals.items():
                 live.create_task(portal.run(), name=f"portal {name}")

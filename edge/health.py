@@ -61,13 +61,16 @@ class Health:
         alerts: Alerts,
         telemetry: Telemetry,
         numbers: Callable[[], Mapping[str, float]],
+        settings: Mapping[str, float],
     ) -> None:
+        """``numbers`` by metric of the gateway; ``settings``: series that others draw beside the readings."""
         self._gateway = gateway
         self._clock = clock
         self._recorder = recorder
         self._alerts = alerts
         self._telemetry = telemetry
         self._numbers = numbers
+        self._settings = settings
         self._unkept_s: float | None = None
         self.loop_lag_s = 0.0
         """How late the last look was: what everything on the loop had to wait."""
@@ -93,6 +96,8 @@ class Health:
         }
         for metric, value in readings.items():
             self._telemetry.report(f"{self._gateway}/{metric}", value)
+        for series, value in self._settings.items():
+            self._telemetry.report(series, value)
         self._look_at_store()
         self._look_at_clock(quality)
 

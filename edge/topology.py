@@ -57,6 +57,20 @@ COMMANDS_OF: Mapping[Role, tuple[type[object], ...]] = {
 SIDE_OF: Mapping[Role, Side] = {Role.INGRESS_READER: Side.INGRESS, Role.EGRESS_READER: Side.EGRESS}
 
 
+def thresholds(portals: Mapping[str, Portal]) -> Mapping[str, float]:
+    """The series ``<thermometer>/elevated_c``: from where on what it reads counts as elevated, °C.
+
+    The lowest, where portals that share a thermometer differ. It goes out as telemetry so that a curve can
+    be drawn with its line.
+    """
+    found: dict[str, float] = {}
+    for portal in portals.values():
+        for device in portal.ingress.thermometers:
+            series, limit_c = f"{device}/elevated_c", portal.screening.elevated_c
+            found[series] = min(limit_c, found.get(series, limit_c))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """A portal's use of a device; ``number`` is the door or channel where the role has one."""

@@ -292,7 +292,7 @@ class ZoneTask:
     def _look_at_lamp(self) -> None:
         """A lamp past its rated life is said until it has been changed."""
         burned, life = (self._inputs.samples.get(name) for name in (LAMP_H, LAMP_LIFE_H))
-        if burned is None or life is None or not burned.value or not life.value:
+        if burned is None or life is None or burned.value is None or life.value is None:
             return
         alarm = self._alarm(AlertKind.LAMP_WORN, Severity.MINOR)
         if burned.value >= life.value:

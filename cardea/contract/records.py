@@ -104,7 +104,6 @@ class AlertKind(StrEnum):
     ZONE_ABORTED = "zone_aborted"
     LAMP_WORN = "lamp_worn"
     DOSE_SHORT = "dose_short"
-    SERIES_STORE_DOWN = "series_store_down"
 
 
 class DeviceState(StrEnum):

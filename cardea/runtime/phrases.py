@@ -112,7 +112,6 @@ _ALERTS: Mapping[StrEnum, str] = {
     AlertKind.ZONE_ABORTED: msg("Disinfection aborted"),
     AlertKind.LAMP_WORN: msg("Disinfection lamp worn out"),
     AlertKind.DOSE_SHORT: msg("Disinfection dose not reached"),
-    AlertKind.SERIES_STORE_DOWN: msg("Time-series store does not answer"),
 }
 _ZONE_STATES: Mapping[StrEnum, str] = {
     ZoneState.DISABLED: msg("Disabled"),

@@ -53,15 +53,17 @@ class Turns:
         try:
             await called
         except asyncio.CancelledError:
-            if called.cancelled():
+            if not called.cancelled():
+                self._pass_on()
+            elif entry in self._waiting:
                 self._waiting.remove(entry)
                 heapq.heapify(self._waiting)
-            else:
-                self._pass_on()
             raise
 
     def _pass_on(self) -> None:
-        if self._waiting:
-            heapq.heappop(self._waiting)[2].set_result(None)
-        else:
-            self._taken = False
+        while self._waiting:
+            called = heapq.heappop(self._waiting)[2]
+            if not called.done():  # cancelled in this very moment, it has not heard of it yet
+                called.set_result(None)
+                return
+        self._taken = False

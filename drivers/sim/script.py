@@ -153,6 +153,5 @@ NOT_SHOWN: Mapping[AlertKind, str] = {
     AlertKind.STORE_FULL: "needs a full disk",
     AlertKind.CLOCK_UNSYNCHRONISED: "is up to this machine's own clock",
     AlertKind.CLONE: "needs a second gateway with a copied certificate",
-    AlertKind.SERIES_STORE_DOWN: "needs a series store outside the aggregator, and that one down",
 }
 """Alerts that no simulated device can bring about, and why."""

@@ -355,7 +355,8 @@ def test_a_passage_goes_the_whole_way_and_the_outbox_empties(play: Play) -> None
                 for payload in tower.heard[Leaf.LANE_TELEMETRY]
                 for name in TELEMETRY_BATCH.decode(payload).columns.series  # type: ignore[union-attr]  # anything else fails the test
             }
-            assert {"tower-1/rss_mb", "tower-1/devices_online", "reader/surface_temp_c"} <= series
+            told = {"tower-1/rss_mb", "tower-1/devices_online", "reader/surface_temp_c", "reader/elevated_c"}
+            assert told <= series
 
         await tower.serve(passage)
         assert PRESENCE.decode(tower.heard[Leaf.STATE][-1]).online is False  # type: ignore[union-attr]  # anything else fails the test

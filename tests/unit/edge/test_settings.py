@@ -24,6 +24,8 @@ from drivers.api import (
 )
 from edge.loading import Configuration, load
 from edge.schema import gateway_schema
+from edge.settings import Portal
+from edge.topology import thresholds
 
 
 class TerminalSettings(DeviceSettings):
@@ -304,3 +306,20 @@ def test_the_schema_describes_every_key() -> None:
     assert missing == []
     assert "PortalPolicy" in schema["$defs"]
     assert "TerminalSettings" in schema["$defs"]
+
+
+def test_portals_that_share_a_thermometer_are_drawn_at_the_lowest_threshold() -> None:
+    portals = {
+        name: Portal.model_validate(
+            {
+                "name": name,
+                "lock": "fail_safe",
+                "mechanical_free_egress": True,
+                "hardwired_fire_release": True,
+                "ingress": {"thermometers": devices},
+                "screening": {"retest_c": 36.0, "elevated_c": limit_c},
+            }
+        )
+        for name, devices, limit_c in (("a", ("t-1", "t-2"), 37.4), ("b", ("t-1",), 37.1))
+    }
+    assert thresholds(portals) == {"t-1/elevated_c": 37.1, "t-2/elevated_c": 37.4}
