@@ -106,8 +106,8 @@ async def test_holder_and_waiter_that_end_in_the_same_moment_leave_the_turn_to_t
 
     holder, waiter, last = [asyncio.create_task(take(name)) for name in ("holder", "waiter", "last")]
     await asyncio.sleep(0)
-    waiter.cancel()
     holder.cancel()
+    waiter.cancel()
     done, _ = await asyncio.wait([holder, waiter])
     assert all(task.cancelled() for task in done)
     async with asyncio.timeout(1):
