@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from drivers.sim.settings import TowerSettings
     from drivers.sim.tower import Tower
 
+RECORDINGS = "CARDEA_TEST_DATA"
+"""Names the folder whose recordings of real doors are played where they fit."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the commands."""
@@ -33,17 +36,20 @@ def _people(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     import asyncio
+    import os
 
     from cardea.runtime.clock import SystemClock, SystemEntropy
     from cardea.runtime.config import Secrets
     from cardea.runtime.logs import configure
     from cardea.runtime.private_files import FileUnusable
     from cardea.runtime.signing_keys import read_signing_key
+    from drivers.sim.recordings import with_recordings
     from drivers.sim.tower import Tower
 
-    settings = _settings(arguments.config)
     clock = SystemClock()
     configure("sim", clock)
+    data = os.environ.get(RECORDINGS)
+    settings = with_recordings(_settings(arguments.config), Path(data) if data else None)
     try:
         key = read_signing_key(settings.sim.pass_key_file)
         tower = Tower(settings, clock, SystemEntropy(), Secrets(settings.sim.secrets_dir), key)

@@ -1,10 +1,12 @@
-"""Recorded door clips as a camera's scene: one clip for each visit, an empty door between visits.
+"""Recorded door clips as a camera's scene: one clip for each visit, a synthesised door between visits.
 
 A clip is an ``.npz`` with ``frames`` (n, 120, 160) uint16 in 0.01 K, ``uptime_s`` (n,) and ``last_ffc_s``
 (n,), the uptime of the last flat-field correction. Real clips show real people: keep them out of any
 repository.
 """
 
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.api import RawFrame
-from drivers.sim.thermal_scene import COUNTS_PER_K, NOISE_SD_C, ThermalScene
+from drivers.sim.thermal_scene import ThermalScene
 
 Times = npt.NDArray[np.float64]
 
@@ -39,23 +41,21 @@ class Clip:
 
 
 class LeptonClips:
-    """Plays the clips of ``folder`` in the order of their names, over and over.
+    """Plays the clips of ``folder``, or those of them that ``names`` lists, in order, over and over.
 
-    ``empty`` names the clip (without ``.npz``) whose first frame is the door without people; it is not
-    played. Without it a synthesised scene stands between visits.
+    Another recording is another state of the sensor. So that nobody takes the cut for drift, it is told as
+    what it amounts to: a flat-field correction at that moment.
     """
 
-    def __init__(self, folder: Path, *, empty: str = "", seed: int = 7) -> None:
-        names = sorted(path for path in folder.glob("*.npz") if path.stem != empty)
-        if not names:
+    def __init__(self, folder: Path, door: ThermalScene, *, names: Collection[str] = ()) -> None:
+        self._files = sorted(path for path in folder.glob("*.npz") if not names or path.stem in names)
+        if not self._files:
             raise FileNotFoundError(f"{folder} holds no clip (*.npz)")
-        self._names = names
+        self._door = door
         self._played = 0
-        self._seed = seed
-        self._empty = _read(folder / f"{empty}.npz") if empty else None
-        self._scene = ThermalScene(seed)
         self._clip: Clip | None = None
         self._began_s: float | None = None
+        self._cut_s = -math.inf
 
     @property
     def occupied(self) -> bool:
@@ -68,24 +68,24 @@ class LeptonClips:
         What it shows is as it was recorded; what a synthesised scene would be told means nothing here.
         """
         del surface_temp_c, stays_s
-        self._clip = _read(self._names[self._played % len(self._names)])
+        self._clip = _read(self._files[self._played % len(self._files)])
         self._began_s = None
         self._played += 1
 
     def frame(self, at_s: float) -> tuple[RawFrame, float]:
         """As a synthesised scene's: counts of 0.01 K, shape (120, 160), and the time since the correction."""
+        raw, since_s = self._shown(at_s)
+        return raw, min(since_s, at_s - self._cut_s)
+
+    def _shown(self, at_s: float) -> tuple[RawFrame, float]:
         if self._clip is not None:
-            began_s = at_s if self._began_s is None else self._began_s
-            self._began_s = began_s
-            if at_s - began_s <= self._clip.lasts_s:
-                return self._clip.at(at_s - began_s)
+            if self._began_s is None:
+                self._began_s = self._cut_s = at_s
+            if at_s - self._began_s <= self._clip.lasts_s:
+                return self._clip.at(at_s - self._began_s)
             self._clip = None
-        if self._empty is None:
-            return self._scene.frame(at_s)
-        still, since_s = self._empty.at(0.0)
-        dice = np.random.default_rng([self._seed, round(at_s * 1000)])
-        noisy = still + dice.normal(0, NOISE_SD_C * COUNTS_PER_K, still.shape)
-        return np.rint(noisy).astype(np.uint16), since_s + at_s
+            self._cut_s = at_s
+        return self._door.frame(at_s)
 
 
 def _read(path: Path) -> Clip:

@@ -30,6 +30,9 @@ class LeptonCamera(Settings):
         default=None,
         description="Folder of recorded door clips (.npz), one played at each visit; without it synthesised",
     )
+    clip_names: tuple[str, ...] = Field(
+        default=(), max_length=256, description="Which of the clips, without .npz; none named: all"
+    )
 
 
 class SpotPyrometer(Settings):

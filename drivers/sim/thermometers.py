@@ -44,8 +44,7 @@ class CameraAtDoor:
     """A thermal camera, and the door that it sees."""
 
     def __init__(self, settings: LeptonCamera, seed: int, clock: Clock) -> None:
-        clips = settings.clips
-        self._scene = ThermalScene(seed, settings.reference_c) if clips is None else LeptonClips(clips)
+        self._scene = _scene(settings, seed)
         self._clock = clock
         self.device = LeptonSim(settings.port, self._scene, clock)
 
@@ -113,6 +112,11 @@ class SpotAtDoor:
             await self._clock.sleep(lasts_s)
         finally:
             self.instrument.stuck = False
+
+
+def _scene(settings: LeptonCamera, seed: int) -> ThermalScene | LeptonClips:
+    door = ThermalScene(seed, settings.reference_c)
+    return door if settings.clips is None else LeptonClips(settings.clips, door, names=settings.clip_names)
 
 
 def thermometer(settings: LeptonCamera | SpotPyrometer, seed: int, clock: Clock) -> Thermometer:

@@ -97,11 +97,12 @@ async def test_a_turn_is_not_lost_with_who_waited_for_it(cancelled_after):
 
 async def test_holder_and_waiter_that_end_in_the_same_moment_leave_the_turn_to_the_next():
     turns = Turns(10)
-    took = []
+    took = asyncio.Event()
 
     async def take(name):
         async with turns.turn(Urgency.POLL):
-            took.append(name)
+            if name == "last":
+                took.set()
             await asyncio.Event().wait()
 
     holder, waiter, last = [asyncio.create_task(take(name)) for name in ("holder", "waiter", "last")]
@@ -111,8 +112,7 @@ async def test_holder_and_waiter_that_end_in_the_same_moment_leave_the_turn_to_t
     done, _ = await asyncio.wait([holder, waiter])
     assert all(task.cancelled() for task in done)
     async with asyncio.timeout(1):
-        while "last" not in took:
-            await asyncio.sleep(0)
+        await took.wait()
     last.cancel()
     await asyncio.wait([last])
 

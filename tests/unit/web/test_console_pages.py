@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import datetime as dt
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,15 @@ class Visit:
 
 
 @pytest.fixture
-async def visit(town: Town, tmp_path, monkeypatch) -> AsyncIterator[Visit]:
+def modules_kept() -> Iterator[None]:
+    """NiceGUI's reset takes modules of ours out of ``sys.modules``; later tests of this process need them."""
+    before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "cloud"}
+    yield
+    sys.modules.update(before)
+
+
+@pytest.fixture
+async def visit(modules_kept, town: Town, tmp_path, monkeypatch) -> AsyncIterator[Visit]:
     """Opens a page as a login sees it."""
     monkeypatch.setenv("NICEGUI_USER_SIMULATION", "true")
     monkeypatch.setenv("NICEGUI_STORAGE_PATH", str(tmp_path / "console"))

@@ -236,7 +236,7 @@ async def _lives(run, make, clock, tmp_path, monkeypatch, lane):
             gateway.acked = {(Lane.TELEMETRY, "e1"): acked}
             deadline = rng.randint(3, 9) if life < 3 else 10**6
             for sent in range(600):
-                acked = gateway.acked.get((Lane.TELEMETRY, "e1"), ())
+                acked = gateway.acked.get((Lane.TELEMETRY, "e1")) or ()
                 left = [seq for seq in range(1, rows + 1) if not contains(acked, seq)]
                 if not left or house.running.done():
                     break
@@ -247,10 +247,11 @@ async def _lives(run, make, clock, tmp_path, monkeypatch, lane):
                 for _ in range(rng.choice((1, 2))):
                     await gateway.send(Lane.TELEMETRY, batch)
                 await asyncio.sleep(0.002)
-            acked = gateway.acked.get((Lane.TELEMETRY, "e1"), ())
+            acked = gateway.acked.get((Lane.TELEMETRY, "e1")) or ()
     store = EmbeddedStore(tmp_path / "series", clock)
     await store.open()
     root = store._writer.root
+    assert root is not None
     found = root.execute(
         f"SELECT value::INT, count(*) FROM {store._writer.day.alias}.readings GROUP BY value"
     ).fetchall()

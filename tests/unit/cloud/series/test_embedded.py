@@ -154,16 +154,23 @@ async def _check(store, model, give):
             assert newest[0].at == give.at(max(t for t, _ in own))
 
 
+async def _kept_up(store):
+    assert store._upkeep is not None
+    await store._upkeep
+
+
 async def test_minutes_are_sorted_after_an_hour_and_nothing_changes(tmp_path, clock, give):
     store, _ = await _open(tmp_path, clock)
     for n in range(10):
         await store.commit(give.gathering(store, [("g1", "a/x", give.t0_ms + n * 600_000, float(n))]))
         clock.pass_s(600)
-    await asyncio.gather(store._upkeep)
-    with duckdb.connect(":memory:") as _:
-        cursor = store._writer.root.cursor()
-        cursor.execute(f"USE {store._writer.day.alias}")
-        assert cursor.execute("SELECT count(*) FROM minutes").fetchone()[0] >= 6
+    await _kept_up(store)
+    root = store._writer.root
+    assert root is not None
+    cursor = root.cursor()
+    cursor.execute(f"USE {store._writer.day.alias}")
+    (minutes,) = cursor.execute("SELECT count(*) FROM minutes").fetchone() or (0,)
+    assert minutes >= 6
     assert await _all(store, "g1", "a/x", give) == (10, 45.0)
     await store.close()
 
@@ -172,7 +179,7 @@ async def test_the_log_is_written_back_into_the_file(tmp_path, clock, give, monk
     monkeypatch.setattr("cloud.series.day_writer.CHECKPOINT_ROWS", 5)
     store, _ = await _open(tmp_path, clock)
     await store.commit(give.gathering(store, [("g1", "a/x", give.t0_ms + n, 1.0) for n in range(9)]))
-    await asyncio.gather(store._upkeep)
+    await _kept_up(store)
     assert store._writer._unwritten == 0
     await store.close()
 

@@ -7,6 +7,7 @@ import gzip
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -58,8 +59,8 @@ class Server:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_):
-                pass
+            def log_message(self, format, *args):  # noqa: A002  # its base class names it so
+                del format, args
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -89,7 +90,7 @@ async def ledger(tmp_path, clock):
 
 @contextlib.asynccontextmanager
 async def _store(url, ledger, clock, **changed):
-    options = {"token": None, "gzip": False, "hold_s": 0.0, "query_url": None}
+    options: dict[str, Any] = {"token": None, "gzip": False, "hold_s": 0.0, "query_url": None}
     target = Target(url=url, org="-", bucket="cardea", write_s_max=2.0, **(options | changed))
     store = LineStore(target, ledger, clock, SystemEntropy())
     try:

@@ -1,5 +1,7 @@
 """Which store the settings name, and what a check finds of it without changing anything."""
 
+from typing import Any
+
 import duckdb
 import pytest
 
@@ -10,6 +12,9 @@ from cloud.series.line_store import LineStore
 from cloud.series.opening import inspect_series, series_store
 from cloud.series.store import SeriesUnusable
 from cloud.settings import CloudSettings
+
+NOBODY: Any = None
+"""The ledger that opening a store does not ask."""
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def settings(tmp_path):
 
 
 def test_by_default_it_is_embedded(settings, clock):
-    assert isinstance(series_store(settings(), None, clock, SystemEntropy()), EmbeddedStore)
+    assert isinstance(series_store(settings(), NOBODY, clock, SystemEntropy()), EmbeddedStore)
 
 
 async def test_a_line_store_needs_its_token(settings, clock, tmp_path):
@@ -39,11 +44,11 @@ async def test_a_line_store_needs_its_token(settings, clock, tmp_path):
     with pytest.raises(FileUnusable, match="influx"):
         inspect_series(named)
     with pytest.raises(FileUnusable, match="influx"):
-        series_store(named, None, clock, SystemEntropy())
+        series_store(named, NOBODY, clock, SystemEntropy())
     (tmp_path / "secrets").mkdir()
     write_private(tmp_path / "secrets" / "influx", b"token")
     inspect_series(named)
-    store = series_store(named, None, clock, SystemEntropy())
+    store = series_store(named, NOBODY, clock, SystemEntropy())
     assert isinstance(store, LineStore)
     await store.close()
 
