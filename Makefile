@@ -7,7 +7,7 @@ ifneq ($(wildcard ../shared/data/README.md),)
 export CARDEA_TEST_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: up test lint types imports unit schema lock bench pictures clean help
+.PHONY: up test lint types imports unit proofs system schema lock bench pictures clean help
 
 help:
 	@echo "make up      start a demo tower and its console at http://127.0.0.1:8080"
@@ -21,7 +21,7 @@ up: $(VENV)/.installed
 	@configs/setup/need mosquitto=mosquitto
 	@exec $(VENV)/bin/cardea up $(DEMO)
 
-test: $(VENV)/.installed system-for-tests lint types imports unit
+test: $(VENV)/.installed system-for-tests lint types imports unit proofs system
 
 .PHONY: system-for-tests
 system-for-tests:
@@ -38,7 +38,15 @@ imports: $(VENV)/.installed
 	$(VENV)/bin/lint-imports --no-cache
 
 unit: $(VENV)/.installed
-	$(VENV)/bin/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=95
+	$(VENV)/bin/pytest -n 2 --dist loadfile -m "not search and not system" \
+	  --cov --cov-report=term:skip-covered --cov-fail-under=95
+
+# Searches of every reachable state take five times as long when each line is counted; real processes are not counted.
+proofs: $(VENV)/.installed
+	$(VENV)/bin/pytest -n 2 -m search
+
+system: $(VENV)/.installed system-for-tests
+	$(VENV)/bin/pytest -n 2 --dist loadfile -m system
 
 bench: $(VENV)/.installed
 	@configs/setup/need mosquitto=mosquitto gcc=gcc victoria-metrics=victoria-metrics

@@ -6,7 +6,8 @@ One thread writes, two read, one closes days; the event loop only hands over and
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -21,12 +22,13 @@ from cloud.ingest.readings import Gathering
 from cloud.ingest.rows import Poison
 from cloud.series import archive
 from cloud.series.day_writer import DayWriter
-from cloud.series.days import Day, forget_file
+from cloud.series.days import Day, Span, forget_file
 from cloud.series.history import Historian, question
 from cloud.series.latest import latest_of
 from cloud.series.store import HistoryUnavailable, Latest, Point, SeriesFailed
 
 READERS = 2
+INTERRUPT_S = 0.1
 QUESTIONS_MAX = 64
 """Questions under way or waiting at the most; one more is refused."""
 
@@ -54,6 +56,7 @@ class EmbeddedStore:
         self._upkeep: asyncio.Future[None] | None = None
         self._close_days: asyncio.Task[None] | None = None
         self._closing_cursor: duckdb.DuckDBPyConnection | None = None
+        self._archiving: Future[Span] | None = None
         self._failed: str | None = None
         self.catalogue = Catalogue()
 
@@ -121,14 +124,23 @@ class EmbeddedStore:
         """End after everything asked before; a day that is being closed is begun anew at the next start."""
         if self._close_days is not None:
             self._close_days.cancel()
-        if self._closing_cursor is not None:
-            self._closing_cursor.interrupt()
         if self._upkeep is not None:
             await asyncio.gather(self._upkeep, return_exceptions=True)
-        self._reading.shutdown(wait=False, cancel_futures=True)
-        self._closing.shutdown(wait=False, cancel_futures=True)
+        await self._end_reading()
         await self._write(self._writer.close, self._clock.monotonic_s())
         self._writing.shutdown(wait=False)
+
+    async def _end_reading(self) -> None:
+        """Until only the writer uses the file, which cannot be closed under a question.
+
+        Questions end by themselves; the closing of a day is interrupted until it hears of it.
+        """
+        self._closing.shutdown(wait=False, cancel_futures=True)
+        while self._archiving is not None and not self._archiving.done():
+            assert self._closing_cursor is not None, "made before the closing began"
+            self._closing_cursor.interrupt()
+            await asyncio.to_thread(wait_for, [self._archiving], INTERRUPT_S)
+        await asyncio.to_thread(self._reading.shutdown, cancel_futures=True)
 
     # --- Days that are over -----------------------------------------------------------------------
 
@@ -154,7 +166,8 @@ class EmbeddedStore:
             return
         loop = asyncio.get_running_loop()
         self._closing_cursor = root.cursor()
-        span = await loop.run_in_executor(self._closing, archive.close_day, self._closing_cursor, day)
+        self._archiving = self._closing.submit(archive.close_day, self._closing_cursor, day)
+        span = await asyncio.wrap_future(self._archiving)
         self._historian.closed = {**self._historian.closed, day: span}
         await self._write(self._writer.forget, day)
         await loop.run_in_executor(self._closing, forget_file, day)

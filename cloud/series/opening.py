@@ -1,4 +1,6 @@
-"""The series store that the settings name."""
+"""The series store that the settings name; only what it needs is imported."""
+
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -7,10 +9,11 @@ from cardea.runtime.config import Secrets
 from cloud.ledger import Ledger
 from cloud.series.days import days_in, quoted
 from cloud.series.embedded import EmbeddedStore
-from cloud.series.line_client import Target
-from cloud.series.line_store import LineStore
 from cloud.series.store import SeriesStore, SeriesUnusable
 from cloud.settings import CloudSettings, EmbeddedSeries, LineProtocolSeries
+
+if TYPE_CHECKING:
+    from cloud.series.line_client import Target
 
 
 def series_store(settings: CloudSettings, ledger: Ledger, clock: Clock, entropy: Entropy) -> SeriesStore:
@@ -28,6 +31,8 @@ def series_store(settings: CloudSettings, ledger: Ledger, clock: Clock, entropy:
             memory_mb=series.memory_mb,
             threads=series.threads,
         )
+    from cloud.series.line_store import LineStore
+
     return LineStore(_target(settings, series), ledger, clock, entropy)
 
 
@@ -54,7 +59,9 @@ def inspect_series(settings: CloudSettings) -> None:
             raise SeriesUnusable(f"{written[-1]}: damaged ({str(error).partition(chr(10))[0]})") from error
 
 
-def _target(settings: CloudSettings, series: LineProtocolSeries) -> Target:
+def _target(settings: CloudSettings, series: LineProtocolSeries) -> "Target":
+    from cloud.series.line_client import Target
+
     name = series.token_secret
     return Target(
         url=series.url.rstrip("/"),

@@ -229,7 +229,7 @@ def test_a_device_has_curves_over_chosen_spans(visit):
     expect(page).to_have_url(re.compile(r"/devices/tower-1/gate-1$"))
     curves = page.locator(".cardea-chart canvas, .cardea-chart svg")
     expect(curves).to_have_count(3)
-    expect(page.get_by_text(say.text("Surface temperature"))).to_be_visible()
+    expect(page.get_by_text(say.text("Surface temperature"), exact=True)).to_be_visible()
     visit.keep_picture("device")
     for span in ("1 hour", "7 days", "30 days", "24 hours"):
         page.get_by_role("button", name=say.text(span), exact=True).click()

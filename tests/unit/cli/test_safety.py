@@ -10,6 +10,8 @@ from cardea.contract.zones import ZoneState
 from edge.decide import interlock_proof, interlock_table, lock
 from edge.decide.lock import Phase, Signal
 
+pytestmark = pytest.mark.search
+
 
 @pytest.fixture(autouse=True)
 def one_zone(monkeypatch) -> None:

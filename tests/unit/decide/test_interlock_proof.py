@@ -24,6 +24,8 @@ from edge.decide.interlock_state import Interlock, Plan, Step, kept
 from edge.decide.interlock_table import TRANSITIONS, Signal
 from edge.decide.permissives import Readings
 
+pytestmark = pytest.mark.search
+
 OPEN = UnitKind.UV254_OPEN
 
 

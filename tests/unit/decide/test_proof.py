@@ -11,6 +11,8 @@ from edge.decide.events import Decided, EgressRequested, Event, FireRead, Inputs
 from edge.decide.evidence import FireInput
 from edge.decide.lock import Act, Fitting, Kept, Phase, PortalState, Signal, Step
 
+pytestmark = pytest.mark.search
+
 WIRED = Fitting(hardwired_fire_release=True, fire_fitted=True)
 UNWIRED = Fitting(hardwired_fire_release=False, fire_fitted=True)
 UNFITTED = Fitting(hardwired_fire_release=True, fire_fitted=False)

@@ -168,6 +168,7 @@ def broken(policy: PortalPolicy, rules=RULES) -> set[str]:
     return found
 
 
+@pytest.mark.search
 @pytest.mark.parametrize("policy", POLICIES, ids=["default", "loose", "harsh"])
 def test_no_evidence_and_no_policy_breaks_a_law(policy):
     assert not broken(policy)
@@ -180,6 +181,7 @@ def _swapped(first, second):
     return tuple(order)
 
 
+@pytest.mark.search
 @pytest.mark.parametrize(
     ("rules", "law"),
     [

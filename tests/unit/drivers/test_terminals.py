@@ -19,6 +19,7 @@ from drivers.api import (
     DeviceContext,
     DeviceEvent,
     DeviceLost,
+    DeviceRefused,
     DoorMoved,
     Reject,
     TemperatureMeasured,
@@ -112,7 +113,7 @@ async def stage(decides: str, clock: SystemClock) -> AsyncGenerator[tuple[Termin
         finally:
             run.cancel()
             (ended,) = await asyncio.gather(run, return_exceptions=True)
-            assert isinstance(ended, asyncio.CancelledError | DeviceLost)
+            assert isinstance(ended, asyncio.CancelledError | DeviceLost | DeviceRefused)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import shutil
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cardea.contract.batches import Lane
@@ -96,6 +96,7 @@ steps = st.lists(
 
 
 @given(steps=steps)
+@example(steps=["next day", "restart", "crash", "crash", []])  # closed while a day was being closed
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_life_gives_the_readings_of_brute_force(steps, tmp_path_factory, give):
     asyncio.run(_live(steps, tmp_path_factory.mktemp("life"), give.clock(), give))
