@@ -38,12 +38,12 @@ imports: $(VENV)/.installed
 	$(VENV)/bin/lint-imports --no-cache
 
 unit: $(VENV)/.installed
-	$(VENV)/bin/pytest -n 2 --dist loadfile -m "not search and not system" \
+	$(VENV)/bin/pytest -n 2 --dist worksteal -m "not search and not system" \
 	  --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 # Searches of every reachable state take five times as long when each line is counted; real processes are not counted.
 proofs: $(VENV)/.installed
-	$(VENV)/bin/pytest -n 2 -m search
+	$(VENV)/bin/pytest -n 2 --dist worksteal -m search
 
 system: $(VENV)/.installed system-for-tests
 	$(VENV)/bin/pytest -n 2 --dist loadfile -m system

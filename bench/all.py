@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHES = ("outbox", "ledger", "bus", "passages", "telemetry", "tiles", "lines", "footprint")
+BENCHES = ("outbox", "ledger", "bus", "passages", "frames", "telemetry", "tiles", "lines", "footprint")
 
 
 def main() -> int:

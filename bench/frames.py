@@ -99,10 +99,10 @@ def measure(rounds: int) -> list[Row]:
             took_us = timed(work, rounds if rows < 500 else rounds // 10)
             found.append(
                 {
-                    "frame": f"{columns}x{rows}",
-                    "case": name,
+                    "what": f"{columns}x{rows}: {name}",
                     "best_us": min(took_us),
                     "p50_us": percentile(took_us, 0.50),
+                    "p50_us_asked": TARGET_US if rows < 500 and name.startswith("ROI") else 0.0,
                     "p99_us": percentile(took_us, 0.99),
                 }
             )
@@ -114,7 +114,7 @@ def main(folder: Path = RESULTS) -> int:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
     found = measure(rounds)
     report("frames", found, folder)
-    (ours,) = (row for row in found if row["case"] == "ROI on raw counts, whole frame" and "160x" in str(row))
+    (ours,) = (row for row in found if row["what"] == "160x120: ROI on raw counts, whole frame")
     return 0 if float(ours["p50_us"]) <= TARGET_US else 1
 
 

@@ -49,6 +49,9 @@ def blocks(catalogue: Catalogue, points: int, begun_ms: int) -> list[Block]:
     ]
 
 
+US_PER_POINT_MAX = 4.5
+
+
 def ours(url: str, points: int, begun_ms: int, *, compressed: bool) -> Callable[[], None]:
     catalogue = Catalogue()
     made = blocks(catalogue, points, begun_ms)
@@ -119,7 +122,13 @@ def _measured(name: str, run: Callable[[], None], points: int) -> dict[str, str 
     cpu_s, wall_s = time.process_time(), time.perf_counter()
     run()
     cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
-    return {"case": name, "cpu_us_per_point": cpu_s / points * 1e6, "points_per_s": points / wall_s}
+    asked = US_PER_POINT_MAX if name.endswith("lines, synchronous") else 0.0
+    return {
+        "case": name,
+        "cpu_us_per_point": cpu_s / points * 1e6,
+        "cpu_us_asked": asked,
+        "points_per_s": points / wall_s,
+    }
 
 
 def _wait(url: str) -> None:

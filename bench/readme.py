@@ -62,6 +62,30 @@ FIGURES = (
         (Measure("per_s", "{} passages/s", "per_s_asked", "≥"),),
     ),
     Figure("acknowledged", "outbox append → acknowledged", "case", _delays()),
+    Figure(
+        "telemetry",
+        "telemetry over MQTT into DuckDB, aggregator and store together",
+        "case",
+        (
+            Measure("readings_per_s", "{} readings/s", "readings_per_s_asked", "≥"),
+            Measure("cpu_percent_of_a_core", "{} % of a core", "cpu_percent_asked"),
+            Measure("commit_p99_ms", "commit p99 {} ms", "commit_p99_ms_asked"),
+            Measure("loop_lag_p99_ms", "loop lag p99 {} ms", "loop_lag_p99_ms_asked"),
+        ),
+    ),
+    Figure("tiles", "meanwhile, of 40,000 series", "case", (Measure("p50_ms", "p50 {} ms", "p50_ms_asked"),)),
+    Figure(
+        "lines",
+        "line protocol, 5 fields a point",
+        "case",
+        (Measure("cpu_us_per_point", "{} µs a point", "cpu_us_asked"),),
+    ),
+    Figure(
+        "frames",
+        "thermal frame",
+        "what",
+        (Measure("p50_us", "p50 {} µs", "p50_us_asked"),),
+    ),
     Figure("footprint", "size and start", "what", (Measure("measured", "{}", "asked"),)),
     Figure(
         "soak",

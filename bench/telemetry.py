@@ -1,4 +1,4 @@
-"""Telemetry from the bus into DuckDB: 200 towers × 200 series at 1 Hz over a real Mosquitto with TLS.
+"""Telemetry from the bus into DuckDB: 200 towers × 208 series at 1 Hz over a real Mosquitto with TLS.
 
 This process is the aggregator with its series store; the gateways are another one. CPU is this process's own
 time, so other work on the machine does not count. Run: ``python -m bench.telemetry [seconds]``.
@@ -35,7 +35,8 @@ from cloud.series.embedded import EmbeddedStore
 from cloud.settings import CloudSettings
 
 GATEWAYS = 200
-SERIES = 200
+SERIES = 208
+"""A little more than 40,000 readings a second from all towers, so that the target is not missed by a hair."""
 SECONDS = 60
 WARM_S = 5.0
 LAG_S = 0.01
@@ -175,10 +176,14 @@ async def measure(folder: Path, seconds: int) -> list[dict[str, str | int | floa
         {
             "case": f"{GATEWAYS} towers × {SERIES} series at 1 Hz",
             "readings_per_s": rows / wall_s,
+            "readings_per_s_asked": 40_000,
             "cpu_percent_of_a_core": cpu_s / wall_s * 100,
+            "cpu_percent_asked": 60,
             "cpu_us_per_reading": cpu_s / rows * 1e6,
             "commit_p50_ms": percentile(store.commits_s, 0.5) * 1e3,
             "commit_p99_ms": percentile(store.commits_s, 0.99) * 1e3,
+            "commit_p99_ms_asked": 80,
+            "loop_lag_p99_ms_asked": 50,
             "loop_lag_p99_ms": percentile(lags_s, 0.99) * 1e3,
             "not_acknowledged": int(said),
             "shed": shed,

@@ -57,6 +57,9 @@ class FilledStore(EmbeddedStore):
         cursor.execute("CHECKPOINT")
 
 
+ASKED_MS = {"24 h of a series in 288 stretches": 15.0, "newest of a device": 5.0}
+
+
 def gathering(first: int, last: int, t_ms: int) -> Gathering:
     made = Gathering()
     series = np.arange(first, last, dtype=np.int32)
@@ -117,8 +120,9 @@ async def measure(folder: Path, seconds: int) -> list[dict[str, str | int | floa
     return [
         {
             "case": case,
-            "asked": len(took_s),
+            "times": len(took_s),
             "p50_ms": percentile(took_s, 0.5) * 1e3,
+            "p50_ms_asked": ASKED_MS.get(case, 0.0),
             "p99_ms": percentile(took_s, 0.99) * 1e3,
             "rss_mb": rss_mb,
         }

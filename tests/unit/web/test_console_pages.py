@@ -51,15 +51,19 @@ class Visit:
 
 
 @pytest.fixture
-def modules_kept() -> Iterator[None]:
-    """NiceGUI's reset takes modules of ours out of ``sys.modules``; later tests of this process need them."""
+def nicegui_as_new() -> Iterator[None]:
+    """Later tests of this process find NiceGUI's application not started, and our modules, which its reset
+    takes out of ``sys.modules``.
+    """
     before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "cloud"}
     yield
+    with nicegui_reset_globals():
+        pass
     sys.modules.update(before)
 
 
 @pytest.fixture
-async def visit(modules_kept, town: Town, tmp_path, monkeypatch) -> AsyncIterator[Visit]:
+async def visit(nicegui_as_new, town: Town, tmp_path, monkeypatch) -> AsyncIterator[Visit]:
     """Opens a page as a login sees it."""
     monkeypatch.setenv("NICEGUI_USER_SIMULATION", "true")
     monkeypatch.setenv("NICEGUI_STORAGE_PATH", str(tmp_path / "console"))
