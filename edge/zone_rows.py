@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 
 from cardea.contract.time import Instant, WireTime, wire_time
-from cardea.contract.zones import Cycle, CycleOutcome, Hazard, ZoneRecord
+from cardea.contract.zones import Cycle, CycleOutcome, Hazard, Permissive, Standing, ZoneRecord
 from edge.decide.interlock_events import WriteCycle
 from edge.decide.interlock_state import Interlock
 from edge.decide.permissives import Readings
@@ -33,13 +33,19 @@ def zone_record(
         monitor_only=zone.commissioning is None,
         since=WireTime(since, now.quality),
         unit=zone.unit,
-        permissives=dict(state.standings),
+        permissives=_standings(state, zone),
         portals=portals,
         cycle=state.warrant.cycle if state.warrant is not None and not state.recorded else None,
         stopped=state.stopped,
         last=last,
         two_people=zone.nature.two_people,
     )
+
+
+def _standings(state: Interlock, zone: Zone) -> dict[Permissive, Standing]:
+    """Without the condition that nothing here can break: a unit that leaves no gas."""
+    gas = zone.nature.gas is not None
+    return {each: how for each, how in state.standings if gas or each is not Permissive.GAS}
 
 
 def ended_cycle(written: WriteCycle, zone: Zone, now: Instant) -> Cycle:

@@ -735,6 +735,8 @@ def test_a_zone_without_commissioning_is_watched_and_never_started(play: Play) -
         assert (record.state, record.monitor_only) == (ZoneState.DISABLED, True)
         assert record.permissives[Permissive.COMMISSIONED] is Standing.NOT_OK
         assert record.permissives[Permissive.UNIT] is Standing.NOT_OK
+        assert Permissive.GAS not in record.permissives, "a lamp leaves none"
+        assert not record.two_people
 
     play(scene)
 
