@@ -8,7 +8,7 @@ back into the file come after the acknowledgement, between two commits.
 import contextlib
 import datetime as dt
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -66,6 +66,8 @@ class DayWriter:
             "autoload_known_extensions": "false",
         }
         self.lock = threading.Lock()
+        self.moves = 0
+        """Odd while minutes move from memory into the file; a reader that sees it change asks again."""
         self.newest = Newest()
         self.minutes = OpenMinutes()
         self.span = Span()
@@ -289,7 +291,7 @@ class DayWriter:
         self._register("parts", columns)
         self._register("newest_rows", of_block(self.newest.block()))
         self._register("spans", of_ranges(self._stored))
-        with self.lock:
+        with self.lock, self._moving():
             self._transact(
                 ("INSERT INTO fresh SELECT series, minute, count, total, low, high FROM parts", ()),
                 ("DELETE FROM ranges", ()),
@@ -304,6 +306,14 @@ class DayWriter:
             self.minutes.chunks = (NONE,)
         self._flushed_batch, self._flushed_s = self._batch, now_s
         self._flushes += 1
+
+    @contextlib.contextmanager
+    def _moving(self) -> Generator[None]:
+        self.moves += 1
+        try:
+            yield
+        finally:
+            self.moves += 1
 
     def _count(self) -> None:
         """Readings into their minutes; after the acknowledgement, since adding up large chunks takes long."""

@@ -82,7 +82,6 @@ class Historian:
 
     def _stretches(self, asked: Question) -> dict[int, _Stretch]:
         cursor = self._cursor()
-        cursor.execute("USE memory")  # the day that it asked last may have gone
         found: dict[int, _Stretch] = {}
         *before, current = self._writer.days  # first: a day is closed before it is forgotten here
         closed = self.closed
@@ -96,26 +95,28 @@ class Historian:
         for day in before:
             if day not in closed:
                 _add(found, self._ask(cursor, asked, day))
-        with self._writer.lock:  # minutes are either in the file or in memory
-            if not asked.raw:
-                chunks = self._writer.minutes.chunks
-                _add(found, _in_memory(asked, of_series(chunks, asked.series)))
-            cursor.execute(f"USE {current.alias}")
-            cursor.begin()
-            cursor.execute("SELECT batch FROM progress").fetchall()  # from here on the file stands still
-        try:
-            _add(found, self._rows(cursor, asked))
-        finally:
-            cursor.rollback()
+        _add(found, self._ask_current(cursor, asked, current))
         return found
 
-    def _ask(self, cursor: duckdb.DuckDBPyConnection, asked: Question, day: Day) -> list[_Row]:
-        cursor.execute(f"USE {day.alias}")
-        return self._rows(cursor, asked)
+    def _ask_current(self, cursor: duckdb.DuckDBPyConnection, asked: Question, day: Day) -> list[_Row]:
+        """Minutes are either in the file or in memory: asked again when they moved meanwhile."""
+        if asked.raw:
+            return self._ask(cursor, asked, day)
+        for _ in range(_ATTEMPTS):
+            move = self._writer.moves
+            rows = self._minutes_of(cursor, asked, day)
+            if move == self._writer.moves and move % 2 == 0:
+                return rows
+        with self._writer.lock:
+            return self._minutes_of(cursor, asked, day)
 
-    def _rows(self, cursor: duckdb.DuckDBPyConnection, asked: Question) -> list[_Row]:
-        statement = tables.RAW_STRETCHES if asked.raw else tables.STRETCHES
-        return cursor.execute(statement, _values(asked)).fetchall()
+    def _minutes_of(self, cursor: duckdb.DuckDBPyConnection, asked: Question, day: Day) -> list[_Row]:
+        in_memory = _in_memory(asked, of_series(self._writer.minutes.chunks, asked.series))
+        return [*in_memory, *self._ask(cursor, asked, day)]
+
+    def _ask(self, cursor: duckdb.DuckDBPyConnection, asked: Question, day: Day) -> list[_Row]:
+        statement = tables.raw_stretches if asked.raw else tables.stretches
+        return cursor.execute(statement(day.alias), _values(asked)).fetchall()
 
     def _ask_closed(
         self, cursor: duckdb.DuckDBPyConnection, asked: Question, files: Sequence[str]

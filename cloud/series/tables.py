@@ -65,10 +65,21 @@ _RAW = (
     " WHERE series = $series AND t_ms >= $origin AND t_ms < $end GROUP BY stretch"
 )
 _PARQUET = "read_parquet($files)"
-STRETCHES = _ADDED_UP % f"{_PART.format(table='minutes')} UNION ALL {_PART.format(table='fresh')}"
 CLOSED_STRETCHES = _ADDED_UP % _PART.format(table=_PARQUET)
-RAW_STRETCHES = _RAW % "readings"
 CLOSED_RAW_STRETCHES = _RAW % _PARQUET
+
+
+def stretches(day: str) -> str:
+    """The question to the minutes of an attached day; named, so that no cursor depends on a day."""
+    return _ADDED_UP % " UNION ALL ".join(
+        _PART.format(table=f"{day}.{part}") for part in ("minutes", "fresh")
+    )
+
+
+def raw_stretches(day: str) -> str:
+    """The question to its single readings."""
+    return _RAW % f"{day}.readings"
+
 
 EXPORT = {
     "series": "SELECT number, gateway, name FROM series ORDER BY number",
