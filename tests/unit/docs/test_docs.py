@@ -188,6 +188,10 @@ def test_figures_are_those_of_the_results(figures, tmp_path):
         "| credential presented → release received: a/b | p50 7.3 ms, p99 31 ms | p50 ≤ 15 ms, p99 ≤ 50 ms |",
         "| whole path to a row in the ledger: all | 1,514 passages/s | ≥ 500 passages/s |",
         "| outbox append → acknowledged | not measured | |",
+        "| telemetry over MQTT into DuckDB, aggregator and store together | not measured | |",
+        "| meanwhile, of 40,000 series | not measured | |",
+        "| line protocol, 5 fields a point | not measured | |",
+        "| thermal frame | not measured | |",
         "| size and start | not measured | |",
         "| memory of `cardea up`: gateway | 98.4 MB, -0.4 MB/h | ≤ 150 MB |",
     ]

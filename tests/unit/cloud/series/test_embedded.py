@@ -424,3 +424,16 @@ async def test_questions_are_bounded_and_a_broken_file_is_one_line(tmp_path, clo
     with pytest.raises(HistoryUnavailable, match="too many"):
         await _all(store, "g1", "a/x", give)
     await store.close()
+
+
+async def test_a_question_while_minutes_move_waits_and_counts_nothing_twice(tmp_path, clock, give):
+    store, _ = await _open(tmp_path, clock)
+    told = [("g1", "a/x", give.t0_ms + n * 60_000, 1.0) for n in range(40)]
+    await store.commit(give.gathering(store, told))
+    await _kept_up(store)
+    with store._writer.lock, store._writer._moving():
+        asking = asyncio.create_task(_all(store, "g1", "a/x", give))
+        done, _ = await asyncio.wait([asking], timeout=0.2)
+        assert not done, "it has seen that they move"
+    assert await asking == (40, 40.0)
+    await store.close()
