@@ -5,13 +5,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edge.decide.events import Event
-    from edge.decide.interlock_proof import Proof as ZoneProof
     from edge.decide.lock import Fitting
-    from edge.decide.proof import Proof
+    from edge.decide.search import Proof
 
 SOUND, BROKEN = 0, 1
 
@@ -41,7 +40,7 @@ def _prove(arguments: argparse.Namespace) -> int:
     return BROKEN if any(found["breach"] for found in findings) else SOUND
 
 
-def _searches() -> "Iterator[tuple[str, Callable[[], Proof | ZoneProof]]]":
+def _searches() -> "Iterator[tuple[str, Callable[[], Proof[Any]]]]":
     from edge.decide import interlock_proof, proof
 
     for name, fitting, alphabet in _cases():

@@ -7,8 +7,7 @@ the unit, the air, the disk and a watch that has never looked away. The laws are
 Ages are kept only as far as they matter, and the zone's times are short (``interlock_scenes.plan``).
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from cardea.contract.zones import CycleOutcome, Permissive, Standing, StopReason, ZoneState
@@ -61,6 +60,7 @@ from edge.decide.interlock_state import (
 from edge.decide.interlock_table import HOT, RESTING
 from edge.decide.permissives import Readings, sensed
 from edge.decide.samples import level, standing
+from edge.decide.search import Proof, search
 
 Machine = Callable[[Interlock, Event, Readings, float, Plan], Step]
 Keep = Callable[[Interlock, Plan], Kept | None]
@@ -169,23 +169,6 @@ class Taken:
     def emits(self, kind: type[Effect]) -> bool:
         """Whether an effect of this kind came out."""
         return any(isinstance(effect, kind) for effect in self.effects)
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """A law that does not hold, and the shortest way to where it does not."""
-
-    law: str
-    path: tuple[Move, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What a search found."""
-
-    states: int
-    steps: int
-    breach: Breach | None
 
 
 # --- the alphabet -------------------------------------------------------------------------------
@@ -413,7 +396,7 @@ LAWS: Mapping[str, Callable[[Taken], bool]] = {
 # --- the search ---------------------------------------------------------------------------------
 
 
-def prove(unit: UnitKind, machine: Machine = interlock.step, keep: Keep = kept) -> Proof:
+def prove(unit: UnitKind, machine: Machine = interlock.step, keep: Keep = kept) -> Proof[Move]:
     """Search everything that a zone with such a unit can come to; stops at the first breach.
 
     Raises RuntimeError when there are more than ``STATES_MAX`` states: the abstraction has a hole.
@@ -422,24 +405,15 @@ def prove(unit: UnitKind, machine: Machine = interlock.step, keep: Keep = kept) 
     stepped = _stepped(machine, zone)
     first = World(machine(Interlock(), Booted(), {}, 0.0, zone)[0])
     first = replace(first, state=_brief(first.state, zone))
-    came_by: dict[World, tuple[World, Move] | None] = {first: None}
-    waiting, steps, alphabet = deque([first]), 0, moves(zone)
-    while waiting:
-        world, alike = waiting.popleft(), set[object]()
+    alphabet = moves(zone)
+
+    def follow(world: World) -> Iterator[tuple[Move, Iterable[Taken]]]:
+        alike = set[object]()
         for move in alphabet:
-            steps += 1
-            if _says_nothing(world, move) or _comes_to_the_same(world, move, stepped, alike):
-                continue
-            for taken in _taken(world, move, zone, stepped, keep):
-                broken = next((law for law, holds in LAWS.items() if not holds(taken)), None)
-                if broken is not None:
-                    return Proof(len(came_by), steps, Breach(broken, (*_path(world, came_by), move)))
-                if taken.after not in came_by:
-                    came_by[taken.after] = (world, move)
-                    waiting.append(taken.after)
-        if len(came_by) > STATES_MAX:
-            raise RuntimeError(f"more than {STATES_MAX} states")
-    return Proof(len(came_by), steps, None)
+            judged = _says_nothing(world, move) or _comes_to_the_same(world, move, stepped, alike)
+            yield move, () if judged else _taken(world, move, zone, stepped, keep)
+
+    return search(first, follow, LAWS, STATES_MAX)
 
 
 def _comes_to_the_same(world: World, move: Move, stepped: Stepped, alike: set[object]) -> bool:
@@ -481,15 +455,6 @@ def _stepped(machine: Machine, zone: Plan) -> Stepped:
         return known[key]
 
     return stepped
-
-
-def _path(world: World, came_by: Mapping[World, tuple[World, Move] | None]) -> tuple[Move, ...]:
-    way_back: list[Move] = []
-    came = came_by[world]
-    while came is not None:
-        way_back.append(came[1])
-        came = came_by[came[0]]
-    return tuple(reversed(way_back))
 
 
 def _taken(world: World, move: Move, zone: Plan, stepped: Stepped, keep: Keep) -> Iterator[Taken]:

@@ -9,7 +9,6 @@ Ages are kept only as far as they matter. The clocks that run for long (vestibul
 either young or due, and any of them may fall due at any time (``Passes``).
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -38,6 +37,7 @@ from edge.decide.events import (
 from edge.decide.evidence import FireInput
 from edge.decide.leaf import DRILL_S_MAX, FORCED_GRACE_S, VESTIBULE_S_MAX
 from edge.decide.lock import HELD, RELEASE_S_MAX, Fitting, Kept, Phase, PortalState, Step
+from edge.decide.search import Proof, search
 
 Machine = Callable[[PortalState, Event, float, Fitting], Step]
 Brief = Callable[[PortalState, Fitting], PortalState]
@@ -117,23 +117,6 @@ class Taken:
     def emits(self, *kinds: type[Effect]) -> bool:
         """Whether an effect of one of these kinds came out."""
         return any(isinstance(effect, kinds) for effect in self.effects)
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """A law that does not hold, and the shortest way to where it does not."""
-
-    law: str
-    path: tuple[Move, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What a search found."""
-
-    states: int
-    steps: int
-    breach: Breach | None
 
 
 # --- the alphabet -------------------------------------------------------------------------------
@@ -318,7 +301,7 @@ LAWS: Mapping[str, Callable[[Taken], bool]] = {
 # --- the search ---------------------------------------------------------------------------------
 
 
-def prove(fitting: Fitting, alphabet: Sequence[Event], machine: Machine = portal.step) -> Proof:
+def prove(fitting: Fitting, alphabet: Sequence[Event], machine: Machine = portal.step) -> Proof[Move]:
     """Search everything that ``alphabet`` can lead to; stops at the first breach.
 
     Raises RuntimeError when there are more than ``STATES_MAX`` states: the abstraction has a hole.
@@ -327,31 +310,12 @@ def prove(fitting: Fitting, alphabet: Sequence[Event], machine: Machine = portal
     leaf_watched = any(isinstance(event, LeafMoved) for event in alphabet)
     stepped = _stepped(machine, short, _relative if leaf_watched else _leafless)
     first = World(stepped(PortalState(), Booted(), 0.0)[0])
-    came_by: dict[World, tuple[World, Move] | None] = {first: None}
-    waiting, steps, alphabet_moves = deque([first]), 0, moves(alphabet)
-    while waiting:
-        world = waiting.popleft()
-        for move in alphabet_moves:
-            for taken in _taken(world, move, short, stepped):
-                steps += 1
-                broken = next((law for law, holds in LAWS.items() if not holds(taken)), None)
-                if broken is not None:
-                    return Proof(len(came_by), steps, Breach(broken, (*_path(world, came_by), move)))
-                if taken.after not in came_by:
-                    came_by[taken.after] = (world, move)
-                    waiting.append(taken.after)
-        if len(came_by) > STATES_MAX:
-            raise RuntimeError(f"more than {STATES_MAX} states")
-    return Proof(len(came_by), steps, None)
+    alphabet_moves = moves(alphabet)
 
+    def follow(world: World) -> Iterator[tuple[Move, Iterator[Taken]]]:
+        return ((move, _taken(world, move, short, stepped)) for move in alphabet_moves)
 
-def _path(world: World, came_by: Mapping[World, tuple[World, Move] | None]) -> tuple[Move, ...]:
-    way_back: list[Move] = []
-    came = came_by[world]
-    while came is not None:
-        way_back.append(came[1])
-        came = came_by[came[0]]
-    return tuple(reversed(way_back))
+    return search(first, follow, LAWS, STATES_MAX)
 
 
 def _stepped(machine: Machine, fitting: Fitting, brief: Brief) -> Stepped:
