@@ -146,13 +146,16 @@ async def _lines(stream: asyncio.StreamReader, gate: Gate) -> None:
         gate.read(line.decode(errors="replace").strip())
 
 
+def passes(texts: list[str]) -> int:
+    return sum(text.startswith("CDA1:") for text in texts)
+
+
 async def test_people_come_with_passes_and_go_through_when_released(tmp_path: Path) -> None:
     tower = made(tmp_path)
     async with running(tower) as gate:
         assert (tmp_path / "run" / "rs485").is_symlink()
-        await gate.until(lambda: len(gate.seen) >= 5 and len(gate.contact) >= 5)
+        await gate.until(lambda: passes(gate.seen) >= 4 and len(gate.contact) >= 5)
     assert gate.contact[:4] == [False, True, False, True]
-    assert sum(text.startswith("CDA1:") for text in gate.seen) >= 4
     assert not (tmp_path / "run" / "rs485").exists()
     assert not (tmp_path / "run" / "qr").exists()
 
@@ -274,8 +277,8 @@ async def test_whoever_comes_by_a_thermometer_is_seen_before_they_present_themse
             read(text)
 
         gate.read = look  # pyright: ignore[reportAttributeAccessIssue]  # a gateway that also looks
-        await gate.until(lambda: len(warm) >= 4)
-    assert sum(warm) >= 3, warm
+        await gate.until(lambda: sum(warm) >= 3)
+    assert warm[0], "the first is seen, however busy the machine"
 
 
 @pytest.mark.parametrize(
