@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import re
 import threading
 from typing import Any, cast
@@ -207,11 +208,15 @@ async def test_the_password_reaches_the_camera_and_no_log(capfd):
             extra = "Public: OPTIONS, DESCRIBE" if options else 'WWW-Authenticate: Basic realm="camera"'
             writer.write(f"RTSP/1.0 {status}\r\nCSeq: {number}\r\n{extra}\r\n\r\n".encode())
 
+    serving = set()
+
     async def serve(reader, writer):
-        try:
+        serving.add(asyncio.current_task())
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             await answer(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -219,6 +224,7 @@ async def test_the_password_reaches_the_camera_and_no_log(capfd):
         with pytest.raises(DeviceLost, match="user and password"):
             await link_of(f"rtsp://staff@127.0.0.1:{port}/live", password_secret="camera").run()
     server.close()
+    await asyncio.wait(serving, timeout=WITHIN_S)
     expected = base64.b64encode(b"staff:" + secret("camera").encode()).decode()
     assert any(f"Authorization: Basic {expected}" in request for request in heard)
     said = capfd.readouterr()

@@ -1,6 +1,7 @@
 """A video link on a real RTSP stream: RTSP 1.0 (RFC 2326), Digest (RFC 2617), JPEG over RTP (RFC 2435)."""
 
 import asyncio
+import contextlib
 import hashlib
 import re
 import struct
@@ -107,6 +108,8 @@ class Camera:
             pass
         finally:
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
             self._serving.discard(task)
 
     def _answer(self, method: str, url: str, request: str) -> bytes:
