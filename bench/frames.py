@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from bench.report import RESULTS, percentile, report
 from cardea.contract.time import ClockQuality, Instant
-from drivers.api import Conditions, LinearScale, Planck, RawFrame, ThermalFrameCaptured
+from drivers.api import Conditions, Counts, LinearScale, Planck, ThermalFrameCaptured
 from models.thermal.radiometry import Radiometer, radiometer, table
 from models.thermal.reference import Reference, look
 from models.thermal.roi import Region, hottest
@@ -30,7 +30,7 @@ CAMERA = Planck(r1=21106.77, r2=0.012545258, b=1501.0, f=1.0, o=-7340.0)
 Row = dict[str, str | int | float]
 
 
-def scene(rows: int, columns: int, meter: Radiometer) -> RawFrame:
+def scene(rows: int, columns: int, meter: Radiometer) -> Counts:
     """A face and a reference before a wall, with a little noise."""
     row, column = np.mgrid[:rows, :columns]
     unit = rows / 120
@@ -60,7 +60,7 @@ def timed(work: Callable[[], object], rounds: int) -> list[float]:
     return took_us
 
 
-def cases(raw: RawFrame, scale: LinearScale | Planck, meter: Radiometer) -> dict[str, Callable[[], Any]]:
+def cases(raw: Counts, scale: LinearScale | Planck, meter: Radiometer) -> dict[str, Callable[[], Any]]:
     """By name, each from raw counts to a temperature."""
     rows, columns = raw.shape
     unit = rows / 120

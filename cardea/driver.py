@@ -8,12 +8,14 @@ from cardea.contract.records import CredentialKind, Side
 from cardea.contract.time import ClockQuality, Instant
 from cardea.runtime.clock import Clock, Entropy
 from drivers.api import (
+    CELSIUS,
     Accepted,
     AnswerCheck,
     BodySite,
     CaptureSink,
     Command,
     Conditions,
+    Counts,
     CredentialPresented,
     Cursor,
     Decoder,
@@ -60,6 +62,7 @@ from drivers.api import (
 )
 
 __all__ = [
+    "CELSIUS",
     "Accepted",
     "AnswerCheck",
     "BodySite",
@@ -68,6 +71,7 @@ __all__ = [
     "ClockQuality",
     "Command",
     "Conditions",
+    "Counts",
     "CredentialKind",
     "CredentialPresented",
     "Cursor",

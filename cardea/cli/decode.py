@@ -155,8 +155,8 @@ def _shown(value: object) -> object:
     import numpy as np  # which the events bring anyway
 
     if isinstance(value, np.ndarray):
-        array = cast("np.ndarray[tuple[int, ...], np.dtype[np.integer[Any]]]", value)
-        extremes = {"min": int(array.min()), "max": int(array.max())} if array.size else {}
+        array = cast("np.ndarray[tuple[int, ...], np.dtype[np.number[Any]]]", value)
+        extremes = {"min": array.min().item(), "max": array.max().item()} if array.size else {}
         return {"shape": list(array.shape), "dtype": str(array.dtype), **extremes}
     return value.decode("latin-1") if isinstance(value, bytes) else value
 

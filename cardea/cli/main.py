@@ -32,6 +32,9 @@ GROUPS: dict[str, Group] = {
     "broker": Group("cardea.cli.broker", "the MQTT broker with Cardea's configuration: run"),
     "sim": Group("cardea.cli.sim", "simulated devices on real sockets: run, people"),
     "decode": Group("cardea.cli.decode", "print the events in what a device sent"),
+    "thermal": Group(
+        "cardea.cli.thermal.command", "thermal checks on files: read, screen, evaluate, register, selftest"
+    ),
     "pass": Group("cardea.cli.pass_", "QR passes: issue, verify, decode"),
     "safety": Group("cardea.cli.safety", "the machines that doors rest on: prove"),
     "models": Group("cardea.cli.models", "models of the gateway's own checks: list, verify, pull"),

@@ -38,7 +38,9 @@ from drivers.api.events import (
     UnitReported,
 )
 from drivers.api.frames import (
+    CELSIUS,
     Conditions,
+    Counts,
     FaceBox,
     LinearScale,
     Picture,
@@ -63,12 +65,14 @@ from drivers.api.session import (
 )
 
 __all__ = [
+    "CELSIUS",
     "Accepted",
     "AnswerCheck",
     "BodySite",
     "CaptureSink",
     "Command",
     "Conditions",
+    "Counts",
     "CredentialPresented",
     "Cursor",
     "Decoder",

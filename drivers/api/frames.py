@@ -9,8 +9,10 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-RawFrame = npt.NDArray[np.uint16]
-"""Shape (h, w), counts as the sensor gave them."""
+Counts = npt.NDArray[np.uint16]
+RawFrame = npt.NDArray[np.uint16 | np.float32]
+"""Shape (h, w): counts as the sensor gave them; or °C as float32, with the scale ``CELSIUS``, of a device
+that does its own radiometry. Both rise with temperature, and everything is finite in a frame that is fit."""
 Picture = npt.NDArray[np.uint8]
 """Shape (h, w, 3), BGR, 0..255."""
 
@@ -33,6 +35,10 @@ class LinearScale:
 
     gain_c: float
     offset_c: float
+
+
+CELSIUS = LinearScale(gain_c=1.0, offset_c=0.0)
+"""Of frames that hold °C."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """A thermal frame as a small picture of temperatures, for scenes without people (docs/decisions/0008)."""
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isfinite
 
 import numpy as np
 
@@ -30,7 +30,8 @@ class ThermalPicture:
 def picture(raw: RawFrame, meter: Radiometer) -> ThermalPicture | None:
     """``raw`` at most ``COLUMNS_MAX`` wide and ``ROWS_MAX`` high, whole blocks of pixels averaged into one.
 
-    What is left of a block at the right or bottom edge is not shown. ``None`` for an empty frame.
+    What is left of a block at the right or bottom edge is not shown. ``None`` for an empty frame,
+    or one that is not all numbers.
     """
     if raw.ndim != 2 or raw.size == 0:
         return None
@@ -41,6 +42,8 @@ def picture(raw: RawFrame, meter: Radiometer) -> ThermalPicture | None:
     blocks = raw[: height * high, : width * wide].reshape(height, high, width, wide)
     temps_c = meter.celsius(blocks.mean(axis=(1, 3), dtype=np.float64))
     min_c, max_c = float(temps_c.min()), float(temps_c.max())
+    if not (isfinite(min_c) and isfinite(max_c)):
+        return None
     share = (temps_c - min_c) / (max_c - min_c) if max_c > min_c else np.zeros_like(temps_c)
     grid = np.rint(share * LEVELS).astype(np.uint8)
     return ThermalPicture(width, height, round(min_c, 2), round(max_c, 2), grid.tobytes())

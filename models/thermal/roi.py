@@ -15,7 +15,8 @@ TOP = 4
 SPIKE_C = 1.0
 """A pixel this far above the median of the four next to it is the sensor's, not the skin's: a lens spreads
 the hottest point of a face over its neighbours."""
-SATURATED = 65535
+ENDS = {"uint16": (0.0, 65535.0), "float32": (-math.inf, math.inf)}
+"""Of what a pixel can say, by kind of frame: at an end it says nothing. Not-a-number lies nowhere between."""
 SPARSE = 4
 """Every so many-th row and column is enough for a region's median."""
 
@@ -31,7 +32,7 @@ class Region:
 
     def of(self, raw: RawFrame) -> RawFrame | None:
         """This part of a frame, not copied; ``None`` where it does not lie within it or is too small."""
-        if raw.ndim != 2 or not (0 <= self.top < self.bottom <= raw.shape[0]):
+        if raw.ndim != 2 or raw.dtype.name not in ENDS or not (0 <= self.top < self.bottom <= raw.shape[0]):
             return None
         if not (0 <= self.left < self.right <= raw.shape[1]):
             return None
@@ -71,12 +72,13 @@ def hottest(raw: RawFrame, region: Region, meter: Radiometer) -> Hottest | None:
         return None
     top = sorted(np.partition(part, part.size - TOP - 1, axis=None)[-TOP - 1 :].tolist())
     sparse = part[::SPARSE, ::SPARSE]
-    median = int(np.partition(sparse, sparse.size // 2, axis=None)[sparse.size // 2])
+    median = float(np.partition(sparse, sparse.size // 2, axis=None)[sparse.size // 2])
     counts = np.array((*top, median))
     *top_c, median_c = meter.celsius(counts).tolist()
     spike = top_c[TOP] - 0.5 * (top_c[TOP - 2] + top_c[TOP - 1]) > SPIKE_C
     counted = slice(0, TOP) if spike else slice(1, TOP + 1)
-    if not 0 < median < SATURATED or top[counted][-1] == SATURATED:
+    lowest, highest = ENDS[part.dtype.name]
+    if not lowest < median < highest or not top[counted][-1] < highest:
         return None
     apparent_c = top_c[counted] if meter.way is None else meter.apparent(counts[counted]).tolist()
     return Hottest(sum(top_c[counted]) / TOP, sum(apparent_c) / TOP, median_c)

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-import numpy as np
-
 from drivers.api import Conditions, ThermalFrameCaptured, Unfit
 from models.thermal import presence as stay
 from models.thermal.offset import Offset
@@ -19,7 +17,7 @@ from models.thermal.presence import BELIEVABLE_C_MAX, REPEAT_S, Manner, Presence
 from models.thermal.radiometry import Radiometer, radiometer
 from models.thermal.reading import Measurement, Reading
 from models.thermal.reference import Reference, Seen, look
-from models.thermal.roi import Hottest, Region, hottest, warm_pixels
+from models.thermal.roi import ENDS, Hottest, Region, hottest, warm_pixels
 from models.thermal.screening import NotScreened
 from models.thermal.uncertainty import Budget
 
@@ -226,7 +224,7 @@ def _unlike_a_person(top: Hottest | None, offset_c: float) -> NotScreened | None
 
 def meter_of(frame: ThermalFrameCaptured, overrides: Overrides) -> Radiometer | None:
     """What turns this frame's counts into temperatures; ``None`` when nothing does."""
-    if frame.raw.dtype != np.uint16 or frame.raw.ndim != 2:
+    if frame.raw.dtype.name not in ENDS or frame.raw.ndim != 2:
         return None
     try:
         return _made(frame.scale, frame.conditions, overrides.over(frame.conditions))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from drivers.api import Conditions, LinearScale, Planck
+from drivers.api import CELSIUS, Conditions, LinearScale, Planck
 from models.thermal.radiometry import radiometer
 from models.thermal.roi import Region, hottest, warm_pixels
 
@@ -118,3 +118,36 @@ def test_a_warmer_frame_is_warmer_by_as_much(raw: Any, by: int) -> None:
     assert before is not None
     assert after is not None
     assert after.mean_c - before.mean_c == pytest.approx(0.01 * by, abs=1e-6)
+
+
+def celsius(*hot: tuple[int, int, float], wall_c: float = 22.0) -> Any:
+    raw = np.full((24, 32), wall_c, np.float32)
+    for row, column, temp_c in hot:
+        raw[row, column] = temp_c
+    return raw
+
+
+SMALL = Region(top=0, left=0, bottom=24, right=32)
+DEGREES = radiometer(CELSIUS, None)
+
+
+def test_a_frame_of_degrees_is_measured_like_one_of_counts() -> None:
+    face = tuple((10, column, 34.5 + 0.1 * column) for column in range(8))
+    found = hottest(celsius(*face, wall_c=-3.0), SMALL, DEGREES)
+    assert found is not None
+    assert found.mean_c == pytest.approx(35.05, abs=1e-5)
+    assert found.median_c == pytest.approx(-3.0)
+    assert warm_pixels(celsius(*face), SMALL, DEGREES, 35.0) == 3
+
+
+@pytest.mark.parametrize("pixel", [float("nan"), float("inf"), -float("inf")])
+def test_a_frame_of_degrees_that_are_no_numbers_says_nothing(pixel) -> None:
+    part = celsius()
+    part[:13] = pixel
+    assert hottest(part, SMALL, DEGREES) is None
+    few = celsius(*((3, column, float("nan")) for column in range(4)))
+    assert hottest(few, SMALL, DEGREES) is None
+
+
+def test_other_kinds_of_frames_are_not_measured() -> None:
+    assert hottest(np.zeros((24, 32), np.int16), SMALL, DEGREES) is None  # type: ignore[arg-type]  # as a driver could send

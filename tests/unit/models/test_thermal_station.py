@@ -346,7 +346,7 @@ def test_a_region_outside_the_frame_makes_it_unfit() -> None:
 def test_a_scale_that_makes_no_temperatures_makes_the_frame_unfit(door: Door) -> None:
     told = door.show(picture(35.5), round(2 * FPS), scale=LinearScale(gain_c=0.0, offset_c=0.0))
     assert told[-1].reason is NotScreened.FRAME_UNFIT
-    assert door.show(picture(35.5).astype(np.float32), round(2 * FPS))[-1].reason is NotScreened.FRAME_UNFIT
+    assert door.show(picture(35.5).astype(np.int16), round(2 * FPS))[-1].reason is NotScreened.FRAME_UNFIT
 
 
 any_scale = st.one_of(
