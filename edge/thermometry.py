@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cardea.contract.records import AlertKind
+from cardea.contract.screening import NotScreened
 from cardea.runtime.logs import get_logger
 from drivers.api import Driver, Observed, SpotMeasured, ThermalFrameCaptured
 from edge.alerts import Alarm, Alerts
@@ -22,7 +23,6 @@ from edge.thermometer_settings import Thermometer
 from edge.thermometry_positions import manner_of, position_of
 from models.thermal import spot, station
 from models.thermal.reading import Reading
-from models.thermal.screening import NotScreened
 from models.thermal.station import Station, Step, blocked
 
 Thermal = ThermalFrameCaptured | SpotMeasured

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from cardea.contract.screening import NotScreened
 from models.thermal.reading import Measurement, Reading
-from models.thermal.screening import NotScreened
 
 REPEAT_S = 1.0
 """While somebody stays there is a fresh reading this often."""
@@ -109,6 +109,9 @@ def mean(found: tuple[Measurement, ...]) -> Measurement:
         raw_c=sum(one.raw_c for one in found) / n,
         radiometry_c=sum(one.radiometry_c for one in found) / n,
         reference_c=sum(one.reference_c for one in found) / n,
+        site_c=sum(one.site_c for one in found) / n,
+        correction=found[-1].correction,
+        gain=sum(one.gain for one in found) / n,
         uncertainty_c=max(one.uncertainty_c for one in found),
         reference_age_s=max(ages_s, default=None),
     )

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cardea.contract.records import ScreeningState
+from cardea.contract.screening import Correction, NotScreened
 from cardea.runtime.i18n import msg
-from models.thermal.screening import Bands, NotScreened, state
+from models.thermal.screening import Bands, state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,12 @@ class Measurement:
     radiometry_c: float = 0.0
     """Added for emissivity, air and window."""
     reference_c: float = 0.0
-    """Added so that the reference reads what it is set to."""
+    """Added so that the reference, or both, read what they are set to."""
+    site_c: float = 0.0
+    """Added by the site; a constant."""
+    correction: Correction = Correction.NONE
+    gain: float = 1.0
+    """Of the two-point correction, contained in ``reference_c``."""
     uncertainty_c: float
     """Combined, k = 1."""
     reference_age_s: float | None = None
@@ -26,7 +32,7 @@ class Measurement:
     @property
     def surface_temp_c(self) -> float:
         """Raw and every term."""
-        return self.raw_c + self.radiometry_c + self.reference_c
+        return self.raw_c + self.radiometry_c + self.reference_c + self.site_c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +68,7 @@ WHY: Mapping[NotScreened, str] = {
     NotScreened.NO_REFERENCE: msg("Not screened: no reference source is set up"),
     NotScreened.REFERENCE_LOST: msg("Not screened: the reference source is not in view"),
     NotScreened.REFERENCE_DRIFTING: msg("Not screened: the sensor drifts too fast"),
+    NotScreened.GAIN_UNFIT: msg("Not screened: the two reference sources disagree"),
     NotScreened.WARMING_UP: msg("Not screened: the sensor is warming up"),
     NotScreened.FLAT_FIELD: msg("Not screened: the sensor corrects itself"),
     NotScreened.FRAME_UNFIT: msg("Not screened: the picture cannot be used"),
@@ -69,6 +76,8 @@ WHY: Mapping[NotScreened, str] = {
     NotScreened.TOO_HOT: msg("Not screened: something hotter than a person is in view"),
     NotScreened.NOBODY_THERE: msg("Not screened: nobody is there"),
     NotScreened.TOO_FAR: msg("Not screened: please come closer"),
+    NotScreened.TOO_NEAR: msg("Not screened: please step back"),
+    NotScreened.OVERLAPPING: msg("Not screened: one at a time, please"),
     NotScreened.NOT_STEADY: msg("Not screened: please stand still"),
 }
 MEANS: Mapping[ScreeningState, str] = {

@@ -6,7 +6,6 @@ guard bands (JCGM 106:2012, 5 % risk on each side) nobody can tell, so it is mea
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 
 from cardea.contract.records import ScreeningState
 
@@ -14,27 +13,6 @@ NORMAL_P_MAX = 0.05
 ELEVATED_P_MIN = 0.95
 U_C_MIN = 1e-3
 """No measurement is surer."""
-
-
-class NotScreened(StrEnum):
-    """Why there is no temperature of a person."""
-
-    NO_REFERENCE = "no_reference"
-    """None is configured."""
-    REFERENCE_LOST = "reference_lost"
-    REFERENCE_DRIFTING = "reference_drifting"
-    WARMING_UP = "warming_up"
-    FLAT_FIELD = "flat_field"
-    """A flat-field correction, until the reference has been seen again."""
-    FRAME_UNFIT = "frame_unfit"
-    UNCERTAINTY_UNKNOWN = "uncertainty_unknown"
-    """Nobody has said how far this instrument can be believed."""
-    TOO_HOT = "too_hot"
-    """Something warmer than any person is in view."""
-    NOBODY_THERE = "nobody_there"
-    TOO_FAR = "too_far"
-    """Somebody, but too small in the picture: a far face reads too cold."""
-    NOT_STEADY = "not_steady"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

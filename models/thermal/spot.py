@@ -2,11 +2,11 @@
 
 import math
 
+from cardea.contract.screening import NotScreened
 from drivers.api import SpotMeasured
 from models.thermal.presence import BELIEVABLE_C_MAX, Manner
 from models.thermal.radiometry import ABSOLUTE_ZERO_C
 from models.thermal.reading import Measurement
-from models.thermal.screening import NotScreened
 from models.thermal.station import FROM_UNFIT, Station, Step, blocked, measured, nobody
 
 

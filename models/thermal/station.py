@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from cardea.contract.screening import Correction, NotScreened
 from drivers.api import Conditions, ThermalFrameCaptured, Unfit
 from models.thermal import presence as stay
 from models.thermal.offset import Offset
@@ -18,7 +19,6 @@ from models.thermal.radiometry import Radiometer, radiometer
 from models.thermal.reading import Measurement, Reading
 from models.thermal.reference import Reference, Seen, look
 from models.thermal.roi import ENDS, Hottest, Region, hottest, warm_pixels
-from models.thermal.screening import NotScreened
 from models.thermal.uncertainty import Budget
 
 FLAT_FIELD_S = 2.0
@@ -123,6 +123,7 @@ def step(station: Station, frame: ThermalFrameCaptured, position: Position) -> t
             raw_c=top.apparent_c,
             radiometry_c=top.mean_c - top.apparent_c,
             reference_c=station.offset.value_c,
+            correction=Correction.ONE_POINT,
             uncertainty_c=uncertainty_c,
             reference_age_s=station.offset.age_s(now_s),
         )

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardea.contract.records import ScreeningState
+from cardea.contract.screening import NotScreened
 from cardea.runtime.i18n import Language, translator
 from models.thermal.reading import MEANS, WHY, Measurement, Reading, explain
-from models.thermal.screening import Bands, NotScreened, probability, state
+from models.thermal.screening import Bands, probability, state
 from models.thermal.uncertainty import Budget, expanded_c
 
 THRESHOLD_C = 37.3

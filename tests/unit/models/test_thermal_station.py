@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cardea.contract.records import ScreeningState
+from cardea.contract.screening import NotScreened
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import Conditions, LinearScale, Planck, SpotMeasured, ThermalFrameCaptured, Unfit
 from models.thermal import spot, station
@@ -24,7 +25,6 @@ from models.thermal.radiometry import radiometer
 from models.thermal.reading import Reading
 from models.thermal.reference import Reference
 from models.thermal.roi import Region
-from models.thermal.screening import NotScreened
 from models.thermal.station import REFERENCE_S_MAX, Overrides, Position, Station, Step
 
 LEPTON = LinearScale(gain_c=0.01, offset_c=-273.15)
