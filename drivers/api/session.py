@@ -61,6 +61,7 @@ class LinkKind(StrEnum):
     HTTP_LISTENER = "http_listener"
     MODBUS = "modbus"
     VIDEO = "video"
+    I2C = "i2c"
 
 
 class Link(Protocol):

@@ -7,6 +7,7 @@ from cardea.runtime.clock import Clock
 from drivers.api import DeviceMisconfigured, Link, Secrets
 from drivers.links.http_listener import HttpListener, HttpListenerSettings
 from drivers.links.settings import (
+    I2cSettings,
     LinkSettings,
     ModbusRtuSettings,
     ModbusTcpSettings,
@@ -57,10 +58,17 @@ def _modbus_rtu(name: str, settings: ModbusRtuSettings, clock: Clock) -> Link:
     return ModbusLink(name, rtu_client(settings), settings, clock, gap_s=frame_gap_s(settings.baud))
 
 
+def _i2c(name: str, settings: I2cSettings, clock: Clock) -> Link:
+    from drivers.links.i2c import open_i2c
+
+    return open_i2c(name, settings, clock)
+
+
 _OPENERS: Mapping[str, Callable[[str, Any, Clock], Link]] = {
     "http_listener": _http_listener,
     "tcp": _tcp,
     "serial": _serial,
     "modbus_tcp": _modbus_tcp,
     "modbus_rtu": _modbus_rtu,
+    "i2c": _i2c,
 }

@@ -1,5 +1,6 @@
 """What a configuration says of a link; ``kind`` picks the model."""
 
+import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -128,12 +129,51 @@ class VideoSettings(Settings):
         return self
 
 
+PIGPIOD_PATH = re.compile(r"/?|/([0-9])")
+"""Behind a pigpiod's port: nothing, or which of the Raspberry Pi's buses."""
+
+
+def _i2c_fault(bus: str) -> str | None:
+    """What is wrong with the address of somebody else's bus."""
+    try:
+        parts = urlsplit(bus)
+        usable = parts.scheme == "tcp" and bool(parts.hostname) and parts.port not in {None, 0}
+    except ValueError:
+        usable = False
+    if usable and "@" not in bus and PIGPIOD_PATH.fullmatch(parts.path):
+        return None
+    return "bus must be a device such as /dev/i2c-1, or a pigpiod such as tcp://192.168.40.30:8888"
+
+
+class I2cSettings(Settings):
+    """An I2C bus of this machine, or of a Raspberry Pi on the network whose pigpiod lends it."""
+
+    kind: Literal["i2c"]
+    bus: Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_stream_or_path)] = Field(
+        description="/dev/i2c-1, or tcp://host:8888 of a pigpiod (its bus 1; tcp://host:8888/0: its bus 0)"
+    )
+    transfer_bytes_max: int = Field(
+        default=256, ge=4, le=8192, description="bytes in one transfer; USB adapters take 32 or 64"
+    )
+    answer_s_max: float = Field(
+        default=1.0, ge=0.05, le=10, description="a transfer that has not ended by then has failed, s"
+    )
+    waiting_max: int = Field(default=64, ge=4, le=1024, description="transfers that may wait for their turn")
+
+    @model_validator(mode="after")
+    def _bus_is_right(self) -> "I2cSettings":
+        if "://" in self.bus and (fault := _i2c_fault(self.bus)) is not None:
+            raise ValueError(fault)
+        return self
+
+
 LinkSettings = Annotated[
     HttpListenerSettings
     | TcpSettings
     | SerialSettings
     | ModbusTcpSettings
     | ModbusRtuSettings
-    | VideoSettings,
+    | VideoSettings
+    | I2cSettings,
     Field(discriminator="kind"),
 ]

@@ -14,7 +14,13 @@ from drivers.api import Device, DeviceContext, Driver, Link, LinkKind
 from drivers.links.http_listener import HttpListenerSettings
 from drivers.links.opening import open_link
 from drivers.links.replay import Captured, read_capture
-from drivers.links.settings import ModbusTcpSettings, SerialSettings, TcpSettings, VideoSettings
+from drivers.links.settings import (
+    I2cSettings,
+    ModbusTcpSettings,
+    SerialSettings,
+    TcpSettings,
+    VideoSettings,
+)
 
 CAPTURES = Path(__file__).parent / "captures"
 NOBODY_PORT = 1
@@ -77,6 +83,8 @@ def nowhere(kind: LinkKind | None, folder: Path) -> Link | None:
             return open_link("l", HttpListenerSettings(kind="http_listener", bind="127.0.0.1", port=0), clock)
         case LinkKind.VIDEO:
             return open_link("l", VideoSettings(kind="video", source=str(folder / "none")), clock)
+        case LinkKind.I2C:
+            return open_link("l", I2cSettings(kind="i2c", bus=f"tcp://127.0.0.1:{NOBODY_PORT}"), clock)
 
 
 class NoCursor:
