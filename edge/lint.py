@@ -26,6 +26,7 @@ LINK_KINDS: Mapping[str, LinkKind] = {
     "modbus_tcp": LinkKind.MODBUS,
     "modbus_rtu": LinkKind.MODBUS,
     "video": LinkKind.VIDEO,
+    "udp": LinkKind.UDP,
 }
 
 

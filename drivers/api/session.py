@@ -61,6 +61,7 @@ class LinkKind(StrEnum):
     HTTP_LISTENER = "http_listener"
     MODBUS = "modbus"
     VIDEO = "video"
+    UDP = "udp"
     I2C = "i2c"
 
 

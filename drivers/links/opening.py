@@ -13,6 +13,7 @@ from drivers.links.settings import (
     ModbusTcpSettings,
     SerialSettings,
     TcpSettings,
+    UdpSettings,
     VideoSettings,
 )
 
@@ -46,6 +47,12 @@ def _serial(name: str, settings: SerialSettings, _clock: Clock) -> Link:
     return SerialLink(name, settings)
 
 
+def _udp(name: str, settings: UdpSettings, _clock: Clock) -> Link:
+    from drivers.links.udp import UdpLink
+
+    return UdpLink(name, settings)
+
+
 def _modbus_tcp(name: str, settings: ModbusTcpSettings, clock: Clock) -> Link:
     from drivers.links.modbus import ModbusLink, tcp_client
 
@@ -68,6 +75,7 @@ _OPENERS: Mapping[str, Callable[[str, Any, Clock], Link]] = {
     "http_listener": _http_listener,
     "tcp": _tcp,
     "serial": _serial,
+    "udp": _udp,
     "modbus_tcp": _modbus_tcp,
     "modbus_rtu": _modbus_rtu,
     "i2c": _i2c,

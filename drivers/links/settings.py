@@ -34,6 +34,15 @@ class TcpSettings(Settings):
         return self
 
 
+class UdpSettings(Settings):
+    """A port of this machine for datagrams, which devices share; they are told apart by their addresses."""
+
+    kind: Literal["udp"]
+    bind: Host = Field(default="0.0.0.0", description="own address to bind")  # noqa: S104  # as for any server
+    port: int = Field(default=0, ge=0, le=65535, description="own UDP port; 0: any free port")
+    broadcast: bool = Field(default=False, description="devices may be called by broadcast")
+
+
 class SerialLine(Settings):
     """A serial port and how characters stand on it."""
 
@@ -171,6 +180,7 @@ LinkSettings = Annotated[
     HttpListenerSettings
     | TcpSettings
     | SerialSettings
+    | UdpSettings
     | ModbusTcpSettings
     | ModbusRtuSettings
     | VideoSettings

@@ -19,6 +19,7 @@ from drivers.links.settings import (
     ModbusTcpSettings,
     SerialSettings,
     TcpSettings,
+    UdpSettings,
     VideoSettings,
 )
 
@@ -81,6 +82,8 @@ def nowhere(kind: LinkKind | None, folder: Path) -> Link | None:
             )
         case LinkKind.HTTP_LISTENER:
             return open_link("l", HttpListenerSettings(kind="http_listener", bind="127.0.0.1", port=0), clock)
+        case LinkKind.UDP:
+            return open_link("l", UdpSettings(kind="udp", bind="127.0.0.1"), clock)
         case LinkKind.VIDEO:
             return open_link("l", VideoSettings(kind="video", source=str(folder / "none")), clock)
         case LinkKind.I2C:
