@@ -99,6 +99,8 @@ def _entry(place: Place, gateway: str, r: DecisionRecord, received_at: dt.dateti
         input_age_s=r.input_age_s,
         effects=r.effects,
         passed_at=None,
+        screening_terms=r.screening_terms,
+        not_screened=r.not_screened,
     )
 
 

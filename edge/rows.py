@@ -39,6 +39,8 @@ def decision_record(
         surface_temp_c=screening.surface_temp_c if screening else None,
         input_age_s=decision.input_age_s,
         effects=tuple(type(effect).__name__ for effect in decision.effects),
+        screening_terms=screening.terms if screening else None,
+        not_screened=screening.reason if screening else None,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 
 from cardea.contract.reasons import Reason, RefusalReason
+from cardea.contract.screening import NotScreened, ScreeningTerms
 from cardea.contract.time import INTEGER_MAX, WireTime
 from cardea.contract.zones import ZoneRecord
 
@@ -147,6 +148,10 @@ class DecisionRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="decisio
     input_age_s: dict[str, float | None] = {}
     """Age of every item of evidence at the decision; null where the item was missing."""
     effects: tuple[str, ...] = ()
+    screening_terms: ScreeningTerms | None = None
+    """What ``surface_temp_c`` is made of; ``None`` where a terminal gave nothing but its own number."""
+    not_screened: NotScreened | None = None
+    """Why there is no temperature, where a thermometer said so."""
 
 
 class PassageRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="passage"):

@@ -1,8 +1,7 @@
 """What a thermal screening rests on: why there is none, or every term of the measured temperature."""
 
+from dataclasses import dataclass
 from enum import StrEnum
-
-import msgspec
 
 
 class NotScreened(StrEnum):
@@ -43,8 +42,12 @@ class Correction(StrEnum):
     """Two references in the picture: a gain within 0.95 to 1.05 and an offset."""
 
 
-class ScreeningTerms(msgspec.Struct, frozen=True):
-    """A surface temperature and what it is made of: raw, radiometry, reference and site add up to it; °C."""
+@dataclass(frozen=True, slots=True)
+class ScreeningTerms:
+    """A surface temperature and what it is made of: raw, radiometry, reference and site add up to it; °C.
+
+    A dataclass, which the API's own schema understands as well as the wire's.
+    """
 
     raw_c: float
     """As a blackbody at the lens."""

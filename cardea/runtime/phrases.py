@@ -22,6 +22,7 @@ from cardea.contract.records import (
     Severity,
     Side,
 )
+from cardea.contract.screening import Correction, NotScreened
 from cardea.contract.time import ClockQuality
 from cardea.contract.zones import CycleOutcome, Hazard, Permissive, Standing, StopReason, ZoneState
 from cardea.runtime.i18n import msg
@@ -193,6 +194,27 @@ _SCREENING_STATES: Mapping[StrEnum, str] = {
     ScreeningState.ELEVATED: msg("Elevated"),
     ScreeningState.NOT_SCREENED: msg("Not screened"),
 }
+_NOT_SCREENED: Mapping[StrEnum, str] = {
+    NotScreened.NO_REFERENCE: msg("Not screened: no reference source is set up"),
+    NotScreened.REFERENCE_LOST: msg("Not screened: the reference source is not in view"),
+    NotScreened.REFERENCE_DRIFTING: msg("Not screened: the sensor drifts too fast"),
+    NotScreened.GAIN_UNFIT: msg("Not screened: the two reference sources disagree"),
+    NotScreened.WARMING_UP: msg("Not screened: the sensor is warming up"),
+    NotScreened.FLAT_FIELD: msg("Not screened: the sensor corrects itself"),
+    NotScreened.FRAME_UNFIT: msg("Not screened: the picture cannot be used"),
+    NotScreened.UNCERTAINTY_UNKNOWN: msg("Not screened: it is not known how exact this thermometer is"),
+    NotScreened.TOO_HOT: msg("Not screened: something hotter than a person is in view"),
+    NotScreened.NOBODY_THERE: msg("Not screened: nobody is there"),
+    NotScreened.TOO_FAR: msg("Not screened: please come closer"),
+    NotScreened.TOO_NEAR: msg("Not screened: please step back"),
+    NotScreened.OVERLAPPING: msg("Not screened: one at a time, please"),
+    NotScreened.NOT_STEADY: msg("Not screened: please stand still"),
+}
+_CORRECTIONS: Mapping[StrEnum, str] = {
+    Correction.NONE: msg("By the instrument's own calibration"),
+    Correction.ONE_POINT: msg("Corrected by one reference source: an offset"),
+    Correction.TWO_POINT: msg("Corrected by two reference sources: a gain and an offset"),
+}
 _CREDENTIAL_KINDS: Mapping[StrEnum, str] = {
     CredentialKind.FACE: msg("Face"),
     CredentialKind.CARD: msg("Card"),
@@ -257,6 +279,8 @@ PHRASES: Mapping[type[StrEnum], Mapping[StrEnum, str]] = {
     Severity: _SEVERITIES,
     DeviceState: _DEVICE_STATES,
     ScreeningState: _SCREENING_STATES,
+    NotScreened: _NOT_SCREENED,
+    Correction: _CORRECTIONS,
     CredentialKind: _CREDENTIAL_KINDS,
     Side: _SIDES,
     Mode: _MODES,

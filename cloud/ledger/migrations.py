@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cardea.contract.time import Instant
 from cloud.ledger.dialect import reader_engine
 from cloud.ledger.failure import LedgerFailed, first_line
-from cloud.ledger.tables import METADATA, schema_version, zone_events, zones
+from cloud.ledger.tables import METADATA, decisions, schema_version, zone_events, zones
 
 
 class LedgerTooNew(Exception):
@@ -50,7 +50,21 @@ def _drop_latest(connection: Connection) -> None:
     connection.exec_driver_sql("DROP TABLE IF EXISTS latest")
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create_all, _add_zones, _drop_latest)
+def _add_screening_terms(connection: Connection) -> None:
+    """Decisions say what their temperature is made of. A store that was made new just now has the columns."""
+    there = {column["name"] for column in inspect(connection).get_columns(decisions.name)}
+    for column in (decisions.c.screening_terms, decisions.c.not_screened):
+        if column.name not in there:
+            kind = column.type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {decisions.name} ADD COLUMN {column.name} {kind}")
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    _create_all,
+    _add_zones,
+    _drop_latest,
+    _add_screening_terms,
+)
 """Step ``n`` leads from schema version ``n`` to ``n + 1``; an empty store has version 0."""
 SCHEMA = len(MIGRATIONS)
 

@@ -42,6 +42,8 @@ def _decision(r: DecisionRecord) -> Values:
         "surface_temp_c": r.surface_temp_c,
         "input_age_s": r.input_age_s,
         "effects": r.effects,
+        "screening_terms": r.screening_terms,
+        "not_screened": r.not_screened and r.not_screened.value,
     }
 
 

@@ -134,6 +134,8 @@ decisions = Table(
     Column("surface_temp_c", Float),
     Column("input_age_s", Json, nullable=False),
     Column("effects", Json, nullable=False),
+    Column("screening_terms", Json),
+    Column("not_screened", String(32)),
     UniqueConstraint("gateway", "epoch", "seq"),
     UniqueConstraint("gateway", "id"),
     Index("decisions_by_time", "at", "n"),

@@ -21,6 +21,7 @@ from cardea.contract.records import (
     Side,
     Subject,
 )
+from cardea.contract.screening import NotScreened, ScreeningTerms
 from cardea.contract.time import ClockQuality
 from cardea.contract.zones import CycleOutcome, Hazard, Permissive, Standing, StopReason, ZoneState
 
@@ -162,6 +163,9 @@ class Entry:
     input_age_s: dict[str, float | None]
     effects: tuple[str, ...]
     passed_at: dt.datetime | None
+    screening_terms: ScreeningTerms | None
+    """What ``surface_temp_c`` is made of; ``None`` for a terminal's own number."""
+    not_screened: NotScreened | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from cardea.contract.orders import StatusColour
 from cardea.contract.records import CredentialKind, Outcome, ScreeningState, Side, Subject
+from cardea.contract.screening import NotScreened, ScreeningTerms
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -91,6 +92,10 @@ class Screening:
     surface_temp_c: float | None = None
     compliant: bool = True
     """A NON-COMPLIANT thermometer is advisory: retest or refer, never deny."""
+    terms: ScreeningTerms | None = None
+    """What the temperature is made of; ``None`` for a terminal's own number."""
+    reason: NotScreened | None = None
+    """Why there is no temperature."""
 
 
 class FaceCheck(StrEnum):

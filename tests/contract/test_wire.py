@@ -123,6 +123,14 @@ def test_a_newer_peer_may_add_fields_except_to_a_policy(name: str) -> None:
     assert encode(newer) == path.read_bytes().rstrip(b"\n")
 
 
+def test_a_decision_of_a_gateway_that_knows_no_terms_is_understood() -> None:
+    raw = (Path(__file__).parent / "golden" / VERSION / "record.decision.json").read_bytes()
+    table = msgspec.json.decode(raw)
+    del table["screening_terms"], table["not_screened"]
+    older = CODECS["record"].decode(encode(table))
+    assert (older.screening_terms, older.not_screened) == (None, None)
+
+
 @pytest.mark.parametrize("name", WIRE_TYPES)
 def test_garbage_is_said_to_be_so_and_never_raises(name: str) -> None:
     codec = CODECS[name]

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from cardea.contract.reasons import Reason
 from cardea.contract.records import Authority, CredentialKind, Mode, Outcome, ScreeningState, Side, Subject
+from cardea.contract.screening import NotScreened, ScreeningTerms
 from cardea.contract.time import ClockQuality
 from cloud.ledger import tables as t
 from cloud.ledger.reads.pieces import before, by_time, given, maybe, page_of, same, with_place
@@ -163,6 +165,10 @@ def _entry(r: Row[Any]) -> Entry:
         input_age_s=r.input_age_s,
         effects=tuple(r.effects),
         passed_at=r.passed_at,
+        screening_terms=None
+        if r.screening_terms is None
+        else msgspec.convert(r.screening_terms, ScreeningTerms),
+        not_screened=maybe(NotScreened, r.not_screened),
     )
 
 

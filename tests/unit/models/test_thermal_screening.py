@@ -1,7 +1,6 @@
-"""The uncertainty budget, the three states and the line that explains them."""
+"""The uncertainty budget and the three states."""
 
 import math
-import string
 
 import pytest
 from hypothesis import given
@@ -9,8 +8,7 @@ from hypothesis import strategies as st
 
 from cardea.contract.records import ScreeningState
 from cardea.contract.screening import NotScreened
-from cardea.runtime.i18n import Language, translator
-from models.thermal.reading import MEANS, WHY, Measurement, Reading, explain
+from models.thermal.reading import Measurement, Reading
 from models.thermal.screening import Bands, probability, state
 from models.thermal.uncertainty import Budget, expanded_c
 
@@ -78,7 +76,6 @@ def test_warmer_is_never_less_probably_elevated(temp_c: float, warmer: float, u:
 def test_l7_without_a_measurement_nobody_is_normal(reason: NotScreened) -> None:
     none = Reading(at_s=0.0, presence=0, reason=reason)
     assert none.state(THRESHOLD_C) is ScreeningState.NOT_SCREENED
-    assert explain(none, THRESHOLD_C).msgid == WHY[reason]
 
 
 def test_the_terms_add_up_to_what_is_told() -> None:
@@ -86,14 +83,3 @@ def test_the_terms_add_up_to_what_is_told() -> None:
     assert found is not None
     assert found.surface_temp_c == found.raw_c + found.radiometry_c + found.reference_c
     assert found.surface_temp_c == pytest.approx(36.6)
-
-
-def test_a_guard_is_told_in_one_line() -> None:
-    say = translator(Language.EN)
-    line = explain(reading(38.0), THRESHOLD_C)
-    places = {place for _, place, _, _ in string.Formatter().parse(line.msgid) if place}
-    assert places == set(line.temps_c)
-    text = say.text(line.msgid, **{name: say.temperature_c(value) for name, value in line.temps_c.items()})
-    assert text == "38.0°C (±0.4°C): above the limit of 37.3°C"
-    assert set(MEANS) == set(ScreeningState) - {ScreeningState.NOT_SCREENED}
-    assert explain(Reading(at_s=0.0, presence=0), THRESHOLD_C).msgid == WHY[NotScreened.NOBODY_THERE]

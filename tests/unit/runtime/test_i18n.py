@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardea.contract import batches, orders, policy, reasons, records, time, zones
+from cardea.contract import batches, orders, policy, reasons, records, screening, time, zones
 from cardea.contract.reasons import Reason
 from cardea.contract.records import AlertKind, Outcome
 from cardea.runtime import catalogue
@@ -51,7 +51,7 @@ def test_the_english_catalogue_is_the_identity() -> None:
 
 def test_every_enum_of_the_contract_that_people_see_has_a_sentence_for_each_member() -> None:
     unseen = {"Leaf"}
-    modules = (batches, orders, policy, reasons, records, time, zones)
+    modules = (batches, orders, policy, reasons, records, screening, time, zones)
     enums = {
         value
         for module in modules
