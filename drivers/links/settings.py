@@ -117,9 +117,15 @@ class VideoSettings(Settings):
     password_secret: str | None = Field(
         default=None, min_length=1, max_length=128, description="secret that holds the stream's password"
     )
-    pixel_format: Literal["bgr", "y16"] = Field(
-        default="bgr", description="bgr: colour, 8 bit; y16: a sensor's raw counts, 16 bit"
+    pixel_format: Literal["bgr", "y16", "yuyv"] = Field(
+        default="bgr",
+        description="bgr: colour, 8 bit; y16: a sensor's raw counts, 16 bit; yuyv: the camera's own bytes, "
+        "two for each pixel (some thermal cameras hide their counts in them)",
     )
+    width: int | None = Field(
+        default=None, ge=8, le=4096, description="columns of the picture to ask a camera of this machine for"
+    )
+    height: int | None = Field(default=None, ge=8, le=4096, description="rows of it; with width")
     fps_max: float = Field(default=10.0, ge=0.1, le=60, description="pictures handed on at the most, per s")
     loop: bool = Field(default=False, description="a recording begins again at its end")
     open_s_max: float = Field(default=5.0, ge=0.5, le=20, description="how long to try to open it, s")
@@ -130,6 +136,8 @@ class VideoSettings(Settings):
     @model_validator(mode="after")
     def _source_is_right(self) -> "VideoSettings":
         """Of the whole and not of the one key, whose value would be shown with the password in it."""
+        if (self.width is None) != (self.height is None):
+            raise ValueError("width and height go together")
         fault = _source_fault(self.source) if "://" in self.source else None
         if fault is not None:
             raise ValueError(fault)
@@ -144,14 +152,13 @@ PIGPIOD_PATH = re.compile(r"/?|/([0-9])")
 
 def _i2c_fault(bus: str) -> str | None:
     """What is wrong with the address of somebody else's bus."""
+    wrong = "bus must be a device such as /dev/i2c-1, or a pigpiod such as tcp://192.168.40.30:8888"
     try:
         parts = urlsplit(bus)
         usable = parts.scheme == "tcp" and bool(parts.hostname) and parts.port not in {None, 0}
     except ValueError:
-        usable = False
-    if usable and "@" not in bus and PIGPIOD_PATH.fullmatch(parts.path):
-        return None
-    return "bus must be a device such as /dev/i2c-1, or a pigpiod such as tcp://192.168.40.30:8888"
+        return wrong
+    return None if usable and "@" not in bus and PIGPIOD_PATH.fullmatch(parts.path) else wrong
 
 
 class I2cSettings(Settings):
