@@ -15,8 +15,9 @@ from weakref import WeakSet
 from cardea.contract.time import Instant
 from cardea.runtime.clock import Clock
 from drivers.api import DeviceLost, LinkKind, Secrets
+from drivers.links.pixel_formats import Pixels
 from drivers.links.settings import VideoSettings
-from drivers.links.video_source import Pixels, VideoSource, is_file
+from drivers.links.video_source import VideoSource, is_file
 
 _EARLY = 0.1
 """A picture this fraction of the period before its time is taken: cameras keep time only nearly."""
@@ -27,7 +28,7 @@ class VideoPicture:
     """One picture."""
 
     pixels: Pixels
-    """Shape (h, w, 3), BGR, uint8; with pixel format y16 (h, w), counts, uint16. Not written to again."""
+    """As the link's pixel format has it (``Pixels``); not written to again."""
     at: Instant
     """When it was read."""
     number: int

@@ -8,16 +8,9 @@ import os
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-import numpy as np
-import numpy.typing as npt
-
 from drivers.api import DeviceLost, DeviceMisconfigured
+from drivers.links.pixel_formats import PIXEL_FORMATS, Pixels
 from drivers.links.settings import VideoSettings
-
-Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-"""Shape (h, w, 3), BGR, uint8; with pixel format y16 (h, w), counts, uint16."""
-Frame = npt.NDArray[np.generic]
-"""Whatever OpenCV hands out."""
 
 PIXELS_MAX = 2560 * 1600
 """Larger pictures cost memory and time and show no more of a face at a door."""
@@ -70,7 +63,7 @@ class VideoSource:
 
         self._name = name
         self._source = settings.source
-        self._raw = settings.pixel_format == "y16"
+        self._format = PIXEL_FORMATS[settings.pixel_format]
         if not is_stream(settings.source):
             _must_be_readable(name, Path(settings.source))
         at = address(settings.source, password)
@@ -80,7 +73,7 @@ class VideoSource:
             self._capture = cv2.VideoCapture(at, cv2.CAP_FFMPEG, _limits(settings))
         if not self._capture.isOpened():
             raise _not_opened(name, settings.source)
-        self._ask_for_format()
+        self._ask_for_format(settings)
         self.period_s = self._own_period_s()
         """Time between two pictures of a recording, which has no pace but this; 0 for what is live."""
 
@@ -103,9 +96,9 @@ class VideoSource:
             raise DeviceMisconfigured(
                 f"link {self._name}: pictures of {width}×{height} are too large; name a smaller stream"
             )
-        found = self._as_counts(frame) if self._raw else as_bgr(frame)
+        found = self._format.read(frame, *self._size())
         if found is None:
-            wanted = "raw 16-bit counts (y16)" if self._raw else "pictures in colour (bgr)"
+            wanted = self._format.wanted
             raise DeviceMisconfigured(
                 f"link {self._name}: {self._source} does not give {wanted}; correct pixel_format"
             )
@@ -115,22 +108,25 @@ class VideoSource:
         """Give the source back."""
         self._capture.release()
 
-    def _as_counts(self, frame: Frame) -> npt.NDArray[np.uint16] | None:
+    def _size(self) -> tuple[int, int]:
+        """Columns and rows that the source says it has."""
         import cv2
 
         width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
-        height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        return as_counts(frame, width, height)
+        return width, int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
 
-    def _ask_for_format(self) -> None:
+    def _ask_for_format(self, settings: VideoSettings) -> None:
         import cv2
 
         if not self._source.startswith("/dev/"):
             return
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        if self._raw:
-            self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"Y16 "))
+        if self._format.fourcc is not None:
+            self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*self._format.fourcc))
             self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+        if settings.width is not None and settings.height is not None:
+            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width)
+            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height)
 
     def _own_period_s(self) -> float:
         import cv2
@@ -139,22 +135,6 @@ class VideoSource:
             return 0.0
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         return 1.0 / (fps if 0 < fps <= FPS_BELIEVED_MAX else _FILE_FPS)
-
-
-def as_bgr(frame: Frame) -> npt.NDArray[np.uint8] | None:
-    """``frame`` when it is a colour picture, 8 bit."""
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-        return None
-    return frame.astype(np.uint8, copy=False)
-
-
-def as_counts(frame: Frame, width: int, height: int) -> npt.NDArray[np.uint16] | None:
-    """``frame`` as 16-bit counts (h, w). Some cameras' come as plain bytes, little-endian, in any shape."""
-    if frame.dtype == np.uint16 and frame.ndim == 2:
-        return frame.astype(np.uint16, copy=False)
-    if frame.dtype == np.uint8 and 0 < frame.nbytes == width * height * 2:
-        return np.ascontiguousarray(frame).reshape(-1).view("<u2").reshape(height, width).astype(np.uint16)
-    return None
 
 
 def _limits(settings: VideoSettings) -> list[int]:
@@ -166,7 +146,7 @@ def _limits(settings: VideoSettings) -> list[int]:
         cv2.CAP_PROP_READ_TIMEOUT_MSEC,
         int(settings.silence_s_max * 1000),
     ]
-    return [*limits, cv2.CAP_PROP_CONVERT_RGB, 0] if settings.pixel_format == "y16" else limits
+    return [*limits, *PIXEL_FORMATS[settings.pixel_format].unconverted]
 
 
 def _must_be_readable(name: str, path: Path) -> None:

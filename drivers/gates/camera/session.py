@@ -61,6 +61,6 @@ class CameraSession:
             raise DeviceLost(f"{self._device}: gives no picture") from None
 
     def _colours(self, shown: VideoPicture) -> Picture:
-        if shown.pixels.ndim != 3:
+        if shown.pixels.ndim != 3 or shown.pixels.shape[2] != 3:
             raise DeviceMisconfigured(f'{self._device}: its link gives raw counts; set pixel_format = "bgr"')
         return cast("Picture", shown.pixels)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import re
+import struct
 import threading
 from typing import Any, cast
 
@@ -17,9 +18,10 @@ from cardea.runtime.config import ConfigInvalid, check
 from drivers.api import DeviceLost, DeviceMisconfigured, LinkKind
 from drivers.links import video, video_source
 from drivers.links.opening import open_link
+from drivers.links.pixel_formats import PIXEL_FORMATS, as_bgr, as_counts, as_yuyv
 from drivers.links.settings import VideoSettings
 from drivers.links.video import VideoLink, VideoPicture
-from drivers.links.video_source import address, as_bgr, as_counts
+from drivers.links.video_source import address
 
 video_source.silence()
 FRAMES = 12
@@ -58,6 +60,33 @@ def counts(tmp_path):
         writer.write(np.full((HEIGHT, WIDTH), 30_000 + number, np.uint16))
     writer.release()
     return path
+
+
+@pytest.fixture
+def octets(tmp_path):
+    """Three pictures of uncompressed YUYV, each byte a random one; and the recording of them."""
+    random = np.random.default_rng(7)
+    pictures = [random.integers(0, 256, (HEIGHT, WIDTH, 2), np.uint8) for _ in range(3)]
+    path = tmp_path / "octets.avi"
+    path.write_bytes(avi_of(pictures))
+    return path, pictures
+
+
+def avi_of(pictures):
+    """AVI with the pictures as they are (Microsoft, AVI RIFF File Reference)."""
+    height, width, _ = pictures[0].shape
+    size, count = pictures[0].nbytes, len(pictures)
+
+    def chunk(name, data):
+        return name + struct.pack("<I", len(data)) + data
+
+    header = struct.pack("<14I", 10_000, size * 100, 0, 0, count, 0, 1, size, width, height, 0, 0, 0, 0)
+    stream = struct.pack("<4s4sIHH8I4h", b"vids", b"YUY2", 0, 0, 0, 0, 1, 100, 0, count, size, 0, 0, *[0] * 4)
+    form = struct.pack("<IiiHH4sIiiII", 40, width, height, 1, 16, b"YUY2", size, 0, 0, 0, 0)
+    about = chunk(b"LIST", b"strl" + chunk(b"strh", stream) + chunk(b"strf", form))
+    frames = b"".join(chunk(b"00db", picture.tobytes()) for picture in pictures)
+    body = chunk(b"LIST", b"hdrl" + chunk(b"avih", header) + about) + chunk(b"LIST", b"movi" + frames)
+    return chunk(b"RIFF", b"AVI " + body)
 
 
 def secret(name):
@@ -130,6 +159,21 @@ async def test_raw_counts_come_unscaled(counts):
         assert picture.pixels.shape == (HEIGHT, WIDTH)
         assert picture.pixels.dtype == np.uint16
         assert (picture.pixels == 29_999 + picture.number).all()
+
+
+async def test_a_cameras_own_bytes_come_as_they_are(octets):
+    path, pictures = octets
+    found, _ = await seen(link_of(path, pixel_format="yuyv", fps_max=60))
+    assert found
+    for picture in found:
+        assert picture.pixels.shape == (HEIGHT, WIDTH, 2)
+        assert picture.pixels.dtype == np.uint8
+        assert (picture.pixels == pictures[picture.number - 1]).all()
+
+
+async def test_compressed_pictures_are_no_bytes_of_a_camera(recording):
+    with pytest.raises(DeviceMisconfigured, match=r"own bytes \(yuyv\); correct pixel_format"):
+        await link_of(recording, pixel_format="yuyv").run()
 
 
 async def test_another_pixel_format_than_configured_is_a_mistake(recording):
@@ -369,12 +413,32 @@ def test_raw_bytes_become_counts(shape):
     assert (found == wanted).all()
 
 
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((HEIGHT, WIDTH, 2), "u1"),
+        ((1, WIDTH * HEIGHT * 2), "u1"),
+        ((HEIGHT, WIDTH), "<u2"),
+    ],
+)
+def test_bytes_of_a_camera_whatever_they_are_handed_out_as(shape, dtype):
+    octets = np.arange(HEIGHT * WIDTH * 2).astype(np.uint8)
+    frame = octets.view(dtype).reshape(shape)
+    found = as_yuyv(frame, WIDTH, HEIGHT)
+    assert found is not None
+    assert (found.shape, found.dtype) == ((HEIGHT, WIDTH, 2), np.uint8)
+    assert (found.ravel() == octets).all()
+
+
 def test_what_is_no_picture_of_the_format_is_none():
+    assert as_yuyv(grey(1), WIDTH, HEIGHT) is None
+    assert as_yuyv(np.zeros((HEIGHT, WIDTH), np.int16), WIDTH, HEIGHT) is None
+    assert as_yuyv(np.zeros((0, 0), np.uint8), 0, 0) is None
     assert as_counts(grey(1), WIDTH, HEIGHT) is None
     assert as_counts(np.zeros((0, 0), np.uint8), 0, 0) is None
-    assert as_bgr(np.zeros((4, 4), np.uint8)) is None
-    assert as_bgr(np.zeros((4, 4, 3), np.uint16)) is None
-    assert as_bgr(np.zeros((4, 4, 4), np.uint8)) is None
+    assert as_bgr(np.zeros((4, 4), np.uint8), 4, 4) is None
+    assert as_bgr(np.zeros((4, 4, 3), np.uint16), 4, 4) is None
+    assert as_bgr(np.zeros((4, 4, 4), np.uint8), 4, 4) is None
 
 
 class Device:
@@ -411,9 +475,21 @@ def test_a_raw_camera_is_asked_for_its_counts(monkeypatch, tmp_path):
     assert source.pixels() is None
     source._capture.retrieve = Device().retrieve
     assert (source.pixels() == 0x7575).all()
+    sized = VideoSettings(kind="video", source="/dev/video7", pixel_format="yuyv", width=WIDTH, height=HEIGHT)
+    hidden: Any = video_source.VideoSource("thermal", sized, None)
+    assert hidden._capture.asked[cv2.CAP_PROP_FOURCC] == cv2.VideoWriter.fourcc(*"YUYV")
+    assert hidden._capture.asked[cv2.CAP_PROP_FRAME_WIDTH] == WIDTH
+    assert hidden._capture.asked[cv2.CAP_PROP_FRAME_HEIGHT] == HEIGHT
+    assert hidden._capture.asked[cv2.CAP_PROP_CONVERT_RGB] == 0
+    assert hidden.pixels().shape == (HEIGHT, WIDTH, 2)
     colour = VideoSettings(kind="video", source="/dev/video7")
     other: Any = video_source.VideoSource("door", colour, None)
     assert cv2.CAP_PROP_CONVERT_RGB not in other._capture.asked
+
+
+def test_properties_of_the_late_library_are_what_they_are():
+    assert PIXEL_FORMATS["y16"].unconverted == (cv2.CAP_PROP_CONVERT_RGB, 0)
+    assert PIXEL_FORMATS["yuyv"].unconverted == (cv2.CAP_PROP_FORMAT, -1)
 
 
 # --- settings --------------------------------------------------------------------------------------
@@ -461,3 +537,8 @@ def test_a_path_is_taken_from_the_configurations_folder(tmp_path):
         at="links.door",
     )
     assert found.source == str(tmp_path / "door.avi")
+
+
+def test_a_picture_has_two_sides():
+    with pytest.raises(ValidationError, match="width and height go together"):
+        VideoSettings(kind="video", source="/dev/video0", width=256)
