@@ -152,7 +152,7 @@ class Gateway:
         self._sight = Sight(cameras, host.open_detector, host.clock, alerts, report, self._take)
         thermometers = settings.thermometers
         self._thermometry = Thermometry(
-            means.drivers, thermometers, settings.portals, self._portals, alerts, report
+            means.drivers, thermometers, settings.portals, self._portals, alerts, report, lambda *_: None
         )
         self._scenes = Scenes(settings.scenes, thermometers, host.clock, self._publish)
         self._router = Router(

@@ -24,6 +24,7 @@ from cardea.contract.records import (
     Outcome,
     ScreeningState,
 )
+from cardea.contract.screening import Correction, NotScreened
 from cardea.runtime.disk import SystemDisk
 from cardea.runtime.i18n import translator
 from drivers.api import (
@@ -54,6 +55,7 @@ from edge.thermometer_settings import Reference, Region, Thermometer
 from edge.thermometry import Thermometry
 from edge.vault import Person, Vault
 from models import passes
+from models.thermal.station import Step
 
 FPS = 9.0
 ERROR_C = 1.8
@@ -152,7 +154,10 @@ class Tower:
         portals = portals or {"lobby": portal("camera")}
         thermometers = {"camera": SEES} if thermometers is None else thermometers
         self.portals = {name: PortalTask(name, door, means) for name, door in portals.items()}
-        self.thermometry = Thermometry(DRIVERS, thermometers, portals, self.portals, alerts, self._report)
+        self.shown: list[tuple[str, Step]] = []
+        self.thermometry = Thermometry(
+            DRIVERS, thermometers, portals, self.portals, alerts, self._report, self._show
+        )
         self.router = Router(portals, self.portals, self._report, lambda *_: None, self.thermometry.take)
         loop = asyncio.get_running_loop()
         work = [task.run() for task in self.portals.values()]
@@ -170,6 +175,9 @@ class Tower:
 
     def _report(self, series: str, value: float) -> None:
         self.numbers.setdefault(series, []).append(value)
+
+    def _show(self, device: str, _: ThermalFrameCaptured, step: Step) -> None:
+        self.shown.append((device, step))
 
     async def _submit(self, device: str, command: Command) -> Receipt:
         if isinstance(command, OpenDoor):
@@ -264,6 +272,14 @@ def test_somebody_who_stands_still_and_shows_a_card_comes_in_with_the_corrected_
         assert t.numbers["camera/reference_offset_c"][-1] == pytest.approx(ERROR_C, abs=0.01)
         assert t.numbers["camera/uncertainty_c"][-1] == pytest.approx(0.21, abs=0.01)
         assert t.numbers["camera/reference_spread_c"][-1] < 0.1
+        terms = record.screening_terms
+        assert terms is not None
+        assert (terms.correction, terms.threshold_c) == (Correction.ONE_POINT, 37.3)
+        assert terms.reference_c == pytest.approx(ERROR_C, abs=0.01)
+        total_c = terms.raw_c + terms.radiometry_c + terms.reference_c + terms.site_c
+        assert total_c == pytest.approx(record.surface_temp_c, abs=2e-3)
+        assert terms.reference_age_s == 0.0
+        assert t.shown[-1][1].offset_c == pytest.approx(ERROR_C, abs=0.01)
 
     play(scene)
 
@@ -379,23 +395,25 @@ def test_a_terminals_own_reading_still_comes_in_by_the_same_door(play: Play) -> 
         await t.card()
         (record,) = await t.decisions()
         assert (record.screening, record.surface_temp_c) == (ScreeningState.NORMAL, 35.9)
+        assert record.screening_terms is None
 
     play(scene)
 
 
 # --- nobody is screened -----------------------------------------------------------------------------
 
-UNABLE: dict[str, tuple[dict[str, Any], Any, Thermometer]] = {
-    "warming up": ({"uptime_s": 60.0}, picture(35.4), SEES),
-    "no reference": ({}, picture(35.4), SEES.model_copy(update={"reference": None})),
-    "the reference hidden": ({}, picture(35.4, disc_c=24.0), SEES),
-    "an unfit sensor": ({"unfit": Unfit.SENSOR_FAULT}, picture(35.4), SEES),
+BARE = SEES.model_copy(update={"reference": None})
+UNABLE: dict[NotScreened, tuple[dict[str, Any], Any, Thermometer]] = {
+    NotScreened.WARMING_UP: ({"uptime_s": 60.0}, picture(35.4), SEES),
+    NotScreened.NO_REFERENCE: ({}, picture(35.4), BARE),
+    NotScreened.REFERENCE_LOST: ({}, picture(35.4, disc_c=24.0), SEES),
+    NotScreened.FRAME_UNFIT: ({"unfit": Unfit.SENSOR_FAULT}, picture(35.4), SEES),
 }
 
 
 @pytest.mark.parametrize("case", UNABLE)
 def test_l7_a_position_that_cannot_measure_says_so_and_the_degrade_policy_decides(
-    case: str, play: Play
+    case: NotScreened, play: Play
 ) -> None:
     fields, raw, settings = UNABLE[case]
 
@@ -412,7 +430,8 @@ def test_l7_a_position_that_cannot_measure_says_so_and_the_degrade_policy_decide
         assert record.outcome is Outcome.REFER
         assert record.reasons[:2] == (Reason.DEGRADED_STAFF, Reason.SCREENING_MISSING)
         assert record.screening is ScreeningState.NOT_SCREENED
-        assert record.surface_temp_c is None
+        assert (record.surface_temp_c, record.screening_terms) == (None, None)
+        assert record.not_screened is case
         assert "camera/surface_temp_c" not in t.numbers
 
     play(scene)
@@ -516,7 +535,7 @@ def test_a_check_that_fails_ends_nothing_and_is_said_once(
         await t.start()
         await t.show(picture(None), 1)
         with monkeypatch.context() as broken, structlog.testing.capture_logs() as logs:
-            broken.setattr("edge.thermometry.station.step", lambda *_: 1 / 0)
+            broken.setattr("edge.thermal_post.station.step", lambda *_: 1 / 0)
             await t.show(picture(None), 15)
         assert [line["event"] for line in logs].count("thermometry_failed") == 1
         assert await t.alerts() == ["frame_unfit"]
