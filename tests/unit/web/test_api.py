@@ -2,6 +2,7 @@
 
 from cardea.contract.reasons import Reason
 from cardea.contract.records import DeviceState, Outcome
+from cardea.contract.screening import Correction, NotScreened, ScreeningTerms
 from cloud.ledger.scope import Role
 
 
@@ -31,6 +32,29 @@ async def test_passages_are_listed_filtered_and_paged(town, make) -> None:
     }
     reasons = (await client.get("/api/v1/counts/reasons", params={"side": "ingress"})).json()
     assert reasons[0] == {"outcome": "grant", "reason": "granted", "count": 5}
+    await client.aclose()
+
+
+async def test_an_entry_tells_what_its_temperature_is_made_of_or_why_there_is_none(town, make) -> None:
+    terms = ScreeningTerms(34.91, 0.31, 1.02, 0.0, 0.21, Correction.ONE_POINT, reference_age_s=0.4)
+    measured = make.decision(surface_temp_c=36.24, screening_terms=terms)
+    refused = make.decision(not_screened=NotScreened.REFERENCE_LOST)
+    await town.send("tower-1", measured, refused)
+    client = await town.logged_in()
+    told = (await client.get(f"/api/v1/passages/tower-1/{measured.id}")).json()
+    assert told["screening_terms"] == {
+        "raw_c": 34.91,
+        "radiometry_c": 0.31,
+        "reference_c": 1.02,
+        "site_c": 0.0,
+        "uncertainty_c": 0.21,
+        "correction": "one_point",
+        "gain": 1.0,
+        "reference_age_s": 0.4,
+        "threshold_c": None,
+    }
+    why = (await client.get(f"/api/v1/passages/tower-1/{refused.id}")).json()
+    assert (why["screening_terms"], why["not_screened"]) == (None, "reference_lost")
     await client.aclose()
 
 
