@@ -16,10 +16,11 @@ from drivers.api import (
 )
 from drivers.links.stream import StreamLink
 from drivers.links.video import VideoLink
+from drivers.thermal.lepton.decode import CHANNEL, WIDTH, FrameReader, Y16Decoder
 from drivers.thermal.lepton.playback import Recording
-from drivers.thermal.lepton.server import CameraServer
 from drivers.thermal.lepton.settings import LeptonSettings
-from drivers.thermal.lepton.video import VideoCamera
+from drivers.thermal_camera.server import CameraServer, Served
+from drivers.thermal_camera.video import Shown, VideoCamera
 
 LINKS: Mapping[str, LinkKind | None] = {
     "video": LinkKind.VIDEO,
@@ -61,11 +62,31 @@ def _source(settings: LeptonSettings, context: DeviceContext) -> _Source:
     link = context.link
     match settings.source:
         case "tcp" if isinstance(link, StreamLink) and link.kind is LinkKind.TCP:
-            return CameraServer(settings, context, link)
+            return CameraServer(_served(settings), context, link)
         case "video" if isinstance(link, VideoLink):
-            return VideoCamera(settings, context, link)
+            return VideoCamera(_shown(settings), context, link)
         case "recording" if settings.path is not None:
             return Recording(settings, context, settings.path)
         case _:
             kind = link_for(settings)
             raise DeviceMisconfigured(f"{context.device}: source {settings.source!r} needs a {kind} link")
+
+
+def _served(settings: LeptonSettings) -> Served:
+    return Served(
+        channel=CHANNEL,
+        decoder=lambda: Y16Decoder(settings),
+        silence_s_max=settings.silence_s_max,
+        align_advice="there is no telemetry",
+    )
+
+
+def _shown(settings: LeptonSettings) -> Shown:
+    return Shown(
+        channel=CHANNEL,
+        dtype="uint16",
+        shape=(FrameReader(settings).rows, WIDTH),
+        reader=lambda: FrameReader(settings).read,
+        silence_s_max=settings.silence_s_max,
+        advice="its pixel_format, and the device's telemetry",
+    )
