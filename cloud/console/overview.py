@@ -4,10 +4,12 @@ import asyncio
 from typing import Any
 
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
 from cardea.contract.records import DeviceState, Outcome, Side
 from cardea.runtime.i18n import msg
 from cardea.runtime.phrases import phrase
+from cloud.console.entry import EntryDialog
 from cloud.console.live import Live
 from cloud.console.reader import Reader, address_of, place_of
 from cloud.console.style import OUTCOMES, SEVERITIES
@@ -86,7 +88,13 @@ class Overview:
         table.props["no-data-label"] = say.text("Nobody has come yet")
         table.on("mouseenter", self._hold)
         table.on("mouseleave", self._go_on)
+        table.on(
+            "rowClick",
+            self._open,
+            js_handler="(event, row) => emit({gateway: row.gateway, entry: row.entry})",
+        )
         self._feed = table
+        self._entry = EntryDialog(self._reader)
 
     async def refresh(self) -> None:
         """Read everything anew and show it."""
@@ -127,11 +135,16 @@ class Overview:
         self._held.set_visibility(False)
         await self.refresh()
 
+    async def _open(self, clicked: GenericEventArguments) -> None:
+        await self._entry.show(str(clicked.args["gateway"]), str(clicked.args["entry"]))
+
     def _row(self, entry: Entry) -> dict[str, Any]:
         say, look = self._say, OUTCOMES[entry.outcome]
         temperature = "" if entry.surface_temp_c is None else say.temperature_c(entry.surface_temp_c)
         return {
             "id": f"{entry.gateway}/{entry.id}",
+            "gateway": entry.gateway,
+            "entry": entry.id,
             "time": say.time_of_day(entry.at, self._reader.house.zone),
             "portal": entry.portal_name,
             "outcome": say.text(phrase(entry.outcome)),

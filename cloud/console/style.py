@@ -15,6 +15,9 @@ body { background: #f3f5f8; }
 .cardea-tile { min-width: 9.5rem; flex: 1 1 9.5rem; }
 .cardea-figure { font-size: 2rem; font-weight: 600; line-height: 1.1; font-variant-numeric: tabular-nums; }
 .cardea-quiet { color: #5d6b7a; }
+.cardea-feed tbody tr { cursor: pointer; }
+.cardea-screening { background: #f3f5f8; border-radius: .4rem; padding: .6rem .8rem; }
+.cardea-sum { font-variant-numeric: tabular-nums; }
 .cardea-feed td { font-variant-numeric: tabular-nums; }
 .q-table__card { box-shadow: none; }
 .q-chip .q-chip__icon { color: inherit; }

@@ -19,8 +19,9 @@ from nicegui.testing.general import nicegui_reset_globals
 from cardea.contract.encoding import ORDER, encode
 from cardea.contract.orders import Order, OrderResult, StartCycle, StopCycle
 from cardea.contract.reasons import RefusalReason
-from cardea.contract.records import DeviceState, ReceiptRecord
+from cardea.contract.records import DeviceState, ReceiptRecord, ScreeningState
 from cardea.contract.scenes import Mark, MarkKind, Scene
+from cardea.contract.screening import Correction, NotScreened, ScreeningTerms
 from cardea.contract.time import wire_time
 from cardea.contract.topics import Leaf, topic
 from cardea.contract.zones import Cycle, CycleOutcome, StopReason, ZoneState
@@ -213,6 +214,58 @@ async def test_zones_stand_on_the_overview_with_their_last_cycle(town, make, vis
     assert len(user.find(marker="zone-line").elements) == 2
     await user.should_see("No cycle yet")
     await user.should_see("Aborted: does not count as disinfected, ")
+
+
+async def entry_of(town, user, record):
+    """The dialogue of an entry, as its row opens it."""
+    await until(lambda: any(row["entry"] == record.id for row in table_rows(user)))
+    user.find(kind=ui.table).trigger("rowClick", {"gateway": "tower-1", "entry": record.id})
+    await until(lambda: texts(user, marker="screening-line") != [])
+
+
+def table_rows(user: User) -> list[dict[str, Any]]:
+    return [row for table in user.find(kind=ui.table).elements for row in table.rows]
+
+
+async def test_an_entry_explains_its_temperature_in_a_line_and_a_sum(town, make, visit):
+    terms = ScreeningTerms(34.91, 0.31, 1.02, 0.0, 0.21, Correction.ONE_POINT, 1.0, 0.4, 37.3)
+    measured = make.decision(surface_temp_c=36.24, screening=ScreeningState.NORMAL, screening_terms=terms)
+    await town.send("tower-1", measured)
+    user = await visit("/")
+    await entry_of(town, user, measured)
+    assert texts(user, marker="screening-line") == ["36.2°C (±0.4°C): below the limit of 37.3°C"]
+    assert texts(user, marker="screening-sum") == [
+        "raw 34.91 + 0.31 radiometry + 1.02 reference + 0.00 site = 36.24 ± 0.42 °C"
+    ]
+    await user.should_see("the reference was seen 0.4 s before")
+    user.find("Close").click()
+
+
+async def test_a_terminals_own_number_is_said_to_be_one_and_a_missing_one_says_why(town, make, visit):
+    own = make.decision(surface_temp_c=36.6, screening=ScreeningState.NORMAL)
+    none = make.decision(not_screened=NotScreened.REFERENCE_LOST)
+    await town.send("tower-1", own, none)
+    user = await visit("/")
+    await entry_of(town, user, own)
+    assert texts(user, marker="screening-line") == ["36.6°C, the device's own number: normal"]
+    assert texts(user, marker="screening-own") == [
+        "The device gave this number only, not what it is made of."
+    ]
+    assert texts(user, marker="screening-sum") == []
+    user.find(kind=ui.table).trigger("rowClick", {"gateway": "tower-1", "entry": none.id})
+    why = "Not screened: the reference source is not in view"
+    await until(lambda: texts(user, marker="screening-line") == [why])
+    assert texts(user, marker="screening-own") == []
+
+
+async def test_somebody_elses_entry_opens_nothing(town, make, visit):
+    await town.send("tower-1", make.decision())
+    hidden = make.decision()
+    await town.send("other-1", hidden)
+    user = await visit("/")
+    user.find(kind=ui.table).trigger("rowClick", {"gateway": "other-1", "entry": hidden.id})
+    await asyncio.sleep(0.3)
+    assert texts(user, marker="screening-line") == []
 
 
 # --- Zones --------------------------------------------------------------------------------------
