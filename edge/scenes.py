@@ -16,8 +16,8 @@ from cardea.runtime.logs import get_logger
 from drivers.api import ThermalFrameCaptured
 from edge.thermometer_settings import Thermometer
 from edge.thermometry_positions import overrides_of, reference_of, region_of
+from models.thermal.overrides import meter_of
 from models.thermal.picture import marks, picture
-from models.thermal.station import meter_of
 
 EVERY_S = 5.0
 Publish = Callable[[Leaf, bytes], Awaitable[bool]]

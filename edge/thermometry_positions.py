@@ -1,10 +1,11 @@
 """From [thermometers.<device>] to what the checks of ``models.thermal`` need."""
 
 from edge.thermometer_settings import Thermometer
+from models.thermal.overrides import Overrides
 from models.thermal.presence import Manner
 from models.thermal.reference import Reference
 from models.thermal.roi import Region
-from models.thermal.station import Overrides, Position
+from models.thermal.station import Position
 from models.thermal.uncertainty import Budget
 
 

@@ -12,28 +12,32 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.api import RawFrame
+from models.thermal.disc import CONTRAST_C_MIN, CORE, SPREAD_C_MAX
 from models.thermal.radiometry import Radiometer
 
-CORE = 0.6
-"""Within this share of the radius the lens mixes nothing of the surroundings in."""
 RING = (1.5, 2.5)
 """Where the surroundings are looked at, in radii."""
-SPREAD_C_MAX = 1.5
-"""Between the 10th and 90th hundredth of the disc; real ones show 0.2 to 0.8 °C."""
-CONTRAST_C_MIN = 2.0
-"""A heated disc stands out from its ring (real ones by 4.6 °C and more); a forehead in its place does not."""
 ERROR_C_MAX = 8.0
 """Further from its set temperature it is something else: real sensors erred by up to 5.1 °C."""
 PIXELS_MIN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
-    """A blackbody at ``temp_c`` whose disc has its centre at (``row``, ``column``); pixels."""
+class Blackbody:
+    """A reference source somewhere in the picture."""
 
     temp_c: float
-    row: int
-    column: int
+    """What it is set to."""
+    uncertainty_c: float = 0.15
+    """Standard uncertainty of that (k = 1): calibration and stability."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference(Blackbody):
+    """One whose disc has its centre at (``row``, ``column``); pixels, the middle of the first is (0, 0)."""
+
+    row: float
+    column: float
     radius_px: float
 
 
@@ -49,7 +53,7 @@ class Seen:
     there: bool
     """Whether this can be the reference: uniform, warmer than its ring, not far from its set value."""
 
-    def error_c(self, reference: Reference) -> float:
+    def error_c(self, reference: Blackbody) -> float:
         """What has to be added to a reading of this frame to be right at the reference."""
         return reference.temp_c - self.median_c
 
@@ -58,7 +62,7 @@ def look(raw: RawFrame, reference: Reference, meter: Radiometer) -> Seen | None:
     """What the frame shows at the reference's place; ``None`` when that lies outside the frame."""
     if raw.ndim != 2:
         return None
-    places = _places(raw.shape[0], raw.shape[1], reference)
+    places = _places(raw.shape[0], raw.shape[1], reference.row, reference.column, reference.radius_px)
     if places is None:
         return None
     core, ring = (np.sort(raw.reshape(-1)[at]) for at in places)
@@ -82,15 +86,22 @@ def look(raw: RawFrame, reference: Reference, meter: Radiometer) -> Seen | None:
     return Seen(median_c, high_c - low_c, ring_c, there)
 
 
-Places = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.intp]
 
 
-@lru_cache(maxsize=32)
-def _places(rows: int, columns: int, reference: Reference) -> tuple[Places, Places] | None:
+@lru_cache(maxsize=64)
+def _places(
+    rows: int, columns: int, row: float, column: float, radius_px: float
+) -> tuple[Indices, Indices] | None:
     """Flat indices of the disc's core and of its ring in a frame of this shape."""
-    row, column = np.ogrid[:rows, :columns]
-    away: npt.NDArray[Any] = np.hypot(row - reference.row, column - reference.column) / reference.radius_px
-    core = np.flatnonzero(away <= CORE)
-    ring = np.flatnonzero((away >= RING[0]) & (away <= RING[1]))
-    whole = 0 <= reference.row < rows and 0 <= reference.column < columns
-    return (core, ring) if whole and core.size >= PIXELS_MIN and ring.size >= PIXELS_MIN else None
+    if not (0 <= row < rows and 0 <= column < columns):
+        return None
+    reach_px = int(min(RING[1] * radius_px, float(max(rows, columns)))) + 1
+    top, left = max(0, int(row) - reach_px), max(0, int(column) - reach_px)
+    down, right = np.ogrid[
+        top : min(rows, int(row) + reach_px + 2), left : min(columns, int(column) + reach_px + 2)
+    ]
+    away: npt.NDArray[Any] = np.hypot(down - row, right - column) / radius_px
+    flat = down * columns + right
+    core, ring = flat[away <= CORE], flat[(away >= RING[0]) & (away <= RING[1])]
+    return (core, ring) if core.size >= PIXELS_MIN and ring.size >= PIXELS_MIN else None

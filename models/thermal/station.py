@@ -8,17 +8,17 @@ corrections are radiometry and that error; both are constants in what is measure
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 from cardea.contract.screening import Correction, NotScreened
-from drivers.api import Conditions, ThermalFrameCaptured, Unfit
+from drivers.api import ThermalFrameCaptured, Unfit
 from models.thermal import presence as stay
 from models.thermal.offset import Offset
+from models.thermal.overrides import Overrides, meter_of
 from models.thermal.presence import BELIEVABLE_C_MAX, REPEAT_S, Manner, Presence
-from models.thermal.radiometry import Radiometer, radiometer
+from models.thermal.radiometry import Radiometer
 from models.thermal.reading import Measurement, Reading
 from models.thermal.reference import Reference, Seen, look
-from models.thermal.roi import ENDS, Hottest, Region, hottest, warm_pixels
+from models.thermal.roi import Hottest, Region, hottest, warm_pixels
 from models.thermal.uncertainty import Budget
 
 FLAT_FIELD_S = 2.0
@@ -36,24 +36,6 @@ PATIENCE_S: Mapping[NotScreened, float] = {
     NotScreened.REFERENCE_LOST: 1.0,
 }
 """A condition that passes by itself is told only when it has lasted; all others at once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overrides:
-    """What a site knows better than its camera; ``None`` leaves the camera's word."""
-
-    emissivity: float | None = None
-    distance_m: float | None = None
-    reflected_c: float | None = None
-    atmosphere_c: float | None = None
-    humidity: float | None = None
-    window_c: float | None = None
-    window_transmission: float | None = None
-
-    def over(self, assumed: Conditions | None) -> Conditions | None:
-        """The conditions that hold; ``None`` when nothing is overruled."""
-        given = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
-        return replace(assumed or Conditions(), **given) if given else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,16 +203,3 @@ def _unlike_a_person(top: Hottest | None, offset_c: float) -> NotScreened | None
     if top is None:
         return NotScreened.FRAME_UNFIT
     return NotScreened.TOO_HOT if top.mean_c + offset_c > BELIEVABLE_C_MAX else None
-
-
-def meter_of(frame: ThermalFrameCaptured, overrides: Overrides) -> Radiometer | None:
-    """What turns this frame's counts into temperatures; ``None`` when nothing does."""
-    if frame.raw.dtype.name not in ENDS or frame.raw.ndim != 2:
-        return None
-    try:
-        return _made(frame.scale, frame.conditions, overrides.over(frame.conditions))
-    except ValueError:
-        return None
-
-
-_made = lru_cache(maxsize=32)(radiometer)

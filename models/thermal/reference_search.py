@@ -1,0 +1,224 @@
+"""Where in the picture a reference of known temperature is, without being told: from what it must look like.
+
+Each frame gives candidates: uniform round discs with a sharp edge, warmer than their ring, of a plausible
+size, that read within ``ERROR_C_MAX`` of what the reference is set to. The reference is the one that is seen
+again and again at the same place while people move before it; when two keep so still, nobody can say which
+it is, and a place has to be configured.
+
+A recorded clip, where nobody says where the disc is::
+
+    wanted = (Blackbody(temp_c=37.0),)
+    references = located(frames, wanted)      # ThermalFrameCaptured; None: it is nowhere in them
+    position = Position(region=…, references=references or wanted)
+
+and then every frame through ``station.step(state, frame, position)``. A live position is given ``wanted``
+itself: ``station.step`` searches until it has found them, and measures nobody meanwhile.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from drivers.api import RawFrame, ThermalFrameCaptured
+from models.thermal.disc import Celsius, Circle, Disc, fit
+from models.thermal.overrides import Overrides, meter_of
+from models.thermal.radiometry import Radiometer
+from models.thermal.reference import ERROR_C_MAX, Blackbody, Reference
+from models.thermal.roi import ENDS
+
+PIXELS = 160 * 120
+"""Sizes are told for a frame of so many; they grow with its root."""
+RADIUS_PX = (3.0, 14.0)
+LEVEL_C = 0.75
+"""Levels at which the picture is cut into warm pieces: at least two lie between a disc and its ring."""
+BELOW_C = 1.5
+"""The lowest lies this much below the coldest disc there can be: within its edge."""
+DISCS_MAX = 8
+"""In one frame."""
+PLACES_MAX = 16
+AGREE_PX = 0.5
+"""A disc that stands still is found within 0.02 px (real clips) of where it was."""
+TIMES_MIN = 12
+OVER_S = 1.5
+"""So often and for so long it must have been seen at one place; nobody holds a head so still."""
+LEAD = 2
+"""So many times oftener than whatever else is seen."""
+TIMES_ENOUGH = 60
+"""More looks make a place no surer."""
+ERRORS_C_APART = 2.0
+"""Two discs read as far off as each other, but for the sensor's gain."""
+OBLONG, FULL = 1.5, 0.6
+"""A piece is at most so many times longer than wide and fills so much of its box; a disc fills 0.79."""
+
+
+def find(raw: RawFrame, meter: Radiometer, temp_c: float) -> Reference | None:
+    """The one disc in this frame that can be a reference at ``temp_c``; ``None`` for none or several."""
+    found = [disc for disc in discs(raw, meter, (temp_c, temp_c)) if abs(disc.temp_c - temp_c) <= ERROR_C_MAX]
+    return _placed(Blackbody(temp_c=temp_c), found[0].circle) if len(found) == 1 else None
+
+
+def discs(raw: RawFrame, meter: Radiometer, set_c: tuple[float, float]) -> tuple[Disc, ...]:
+    """Every disc in the frame that reads like a reference set to between ``set_c``, roundest first."""
+    if raw.ndim != 2 or raw.dtype.name not in ENDS or min(raw.shape) < 2 * RADIUS_PX[0]:
+        return ()
+    scale = _scale(raw.shape)
+    coarse = max(1, round(scale))
+    small = np.asarray(raw, np.float32)
+    if coarse > 1:
+        size = raw.shape[1] // coarse, raw.shape[0] // coarse
+        small = cv2.resize(small[: size[1] * coarse, : size[0] * coarse], size, interpolation=cv2.INTER_AREA)
+    temps_c = meter.celsius(small).astype(np.float32)
+    found: list[Disc] = []
+    for piece in _pieces(temps_c, set_c, scale / coarse):
+        if any(piece.away_px(disc.circle) < disc.circle.radius_px for disc in found):
+            continue
+        disc = fit(temps_c, piece)
+        if disc is not None and _plausible(disc, set_c, scale / coarse):
+            found.append(disc)
+            if len(found) == DISCS_MAX:
+                break
+    whole = found if coarse == 1 else [disc for one in found if (disc := _finer(raw, meter, one, coarse))]
+    return tuple(sorted(whole, key=lambda disc: disc.unround))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a disc was seen, and how often."""
+
+    circle: Circle
+    temp_c: float
+    """As it read last."""
+    times: int
+    first_s: float
+    last_s: float
+
+    @property
+    def stands(self) -> bool:
+        """Whether it was seen often and long enough to be no person."""
+        return self.times >= TIMES_MIN and self.last_s - self.first_s >= OVER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What was seen in the frames so far."""
+
+    places: tuple[Place, ...] = ()
+
+    def step(self, raw: RawFrame, meter: Radiometer, wanted: tuple[Blackbody, ...], now_s: float) -> "Search":
+        """One more frame, at monotonic ``now_s``."""
+        temps_c = [one.temp_c for one in wanted]
+        if not temps_c:
+            return self
+        agree_px = AGREE_PX * max(1.0, _scale(raw.shape)) if raw.ndim == 2 else AGREE_PX
+        places = list(self.places)
+        for disc in discs(raw, meter, (min(temps_c), max(temps_c))):
+            same = (n for n, place in enumerate(places) if place.circle.away_px(disc.circle) <= agree_px)
+            number = next(same, None)
+            if number is None:
+                places.append(Place(disc.circle, disc.temp_c, 1, now_s, now_s))
+            else:
+                places[number] = _again(places[number], disc, now_s)
+        places.sort(key=lambda place: (place.times, place.last_s), reverse=True)
+        return Search(tuple(places[:PLACES_MAX]))
+
+    def found(self, wanted: tuple[Blackbody, ...]) -> tuple[Reference, ...] | None:
+        """The references in the order of ``wanted``; ``None`` while they are not certain."""
+        chosen, others = self.places[: len(wanted)], self.places[len(wanted) :]
+        if not chosen or len(chosen) < len(wanted) or not all(place.stands for place in chosen):
+            return None
+        if others and chosen[-1].times < LEAD * others[0].times:
+            return None
+        coldest_first = sorted(range(len(wanted)), key=lambda number: wanted[number].temp_c)
+        told = dict(zip(coldest_first, sorted(chosen, key=lambda place: place.temp_c), strict=True))
+        errors_c = [one.temp_c - told[number].temp_c for number, one in enumerate(wanted)]
+        if max(map(abs, errors_c)) > ERROR_C_MAX or max(errors_c) - min(errors_c) > ERRORS_C_APART:
+            return None
+        return tuple(_placed(one, told[number].circle) for number, one in enumerate(wanted))
+
+
+def located(
+    frames: Iterable[ThermalFrameCaptured], wanted: tuple[Blackbody, ...], overrides: Overrides | None = None
+) -> tuple[Reference, ...] | None:
+    """Where the references are in a recording, in the order of ``wanted``; ``None`` when that is not certain.
+
+    Reads no more frames than it needs; those that a driver calls unfit are left out.
+    """
+    search, found = Search(), None
+    for frame in frames:
+        meter = meter_of(frame, overrides or Overrides()) if frame.unfit is None else None
+        if meter is None:
+            continue
+        search = search.step(frame.raw, meter, wanted, frame.at.mono_s)
+        found = search.found(wanted)
+        if found is not None and search.places[len(wanted) - 1].times >= TIMES_ENOUGH:
+            break
+    return found
+
+
+def _again(place: Place, disc: Disc, now_s: float) -> Place:
+    """The mean of all circles, and the newest reading."""
+    times = place.times + 1
+    was, now = place.circle, disc.circle
+    mean = Circle(
+        was.row + (now.row - was.row) / times,
+        was.column + (now.column - was.column) / times,
+        was.radius_px + (now.radius_px - was.radius_px) / times,
+    )
+    return replace(place, circle=mean, temp_c=disc.temp_c, times=times, last_s=now_s)
+
+
+def _placed(one: Blackbody, circle: Circle) -> Reference:
+    return Reference(
+        temp_c=one.temp_c,
+        uncertainty_c=one.uncertainty_c,
+        row=circle.row,
+        column=circle.column,
+        radius_px=circle.radius_px,
+    )
+
+
+def _scale(shape: tuple[int, ...]) -> float:
+    """How many times finer than ``PIXELS`` this frame is, along a side."""
+    return math.sqrt(shape[0] * shape[1] / PIXELS)
+
+
+def _plausible(disc: Disc, set_c: tuple[float, float], scale: float) -> bool:
+    radius_px = disc.circle.radius_px / scale
+    believable = set_c[0] - ERROR_C_MAX <= disc.temp_c <= set_c[1] + ERROR_C_MAX
+    return believable and RADIUS_PX[0] <= radius_px <= RADIUS_PX[1]
+
+
+def _pieces(temps_c: Celsius, set_c: tuple[float, float], scale: float) -> Iterable[Circle]:
+    """What a cut at some level leaves as one piece of about the extent and the fullness of a disc."""
+    least_px, most_px = 2.0 * RADIUS_PX[0] * scale - 2.0, 2.0 * RADIUS_PX[1] * scale + 2.0
+    hottest_c = float(np.fmax.reduce(temps_c, axis=None))
+    level_c = set_c[0] - ERROR_C_MAX - BELOW_C
+    while level_c < min(set_c[1] + ERROR_C_MAX, hottest_c):
+        _, _, boxes, centres = cv2.connectedComponentsWithStats((temps_c > level_c).view(np.uint8))
+        level_c += LEVEL_C
+        wide, high = boxes[1:, cv2.CC_STAT_WIDTH], boxes[1:, cv2.CC_STAT_HEIGHT]
+        pixels = boxes[1:, cv2.CC_STAT_AREA]
+        short, long = np.minimum(wide, high), np.maximum(wide, high)
+        fits = (short >= least_px) & (long <= most_px) & (long <= OBLONG * short)
+        fits &= pixels >= FULL * wide * high
+        for number in np.flatnonzero(fits):
+            column, row = centres[number + 1]
+            yield Circle(float(row), float(column), math.sqrt(float(pixels[number]) / math.pi))
+
+
+def _finer(raw: RawFrame, meter: Radiometer, disc: Disc, coarse: int) -> Disc | None:
+    """The same disc in the pixels of the frame itself."""
+    half = 0.5 * (coarse - 1)
+    row, column = disc.circle.row * coarse + half, disc.circle.column * coarse + half
+    radius_px = disc.circle.radius_px * coarse
+    top, left = (max(0, int(middle - 3.0 * radius_px)) for middle in (row, column))
+    part = raw[top : int(row + 3.0 * radius_px) + 2, left : int(column + 3.0 * radius_px) + 2]
+    temps_c = meter.celsius(part).astype(np.float32)
+    found = fit(temps_c, Circle(row - top, column - left, radius_px))
+    if found is None:
+        return None
+    circle = found.circle
+    return replace(found, circle=replace(circle, row=circle.row + top, column=circle.column + left))
