@@ -1,6 +1,7 @@
 """Orders, receipts, presence and desired documents: what goes between the cloud or the desk and a gateway."""
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -61,7 +62,22 @@ class StopCycle(msgspec.Struct, frozen=True, tag_field="do", tag="stop_cycle"):
     by: str
 
 
-Action = ReleasePortal | SetLockdown | ClearFire | ApproveEpoch | StartCycle | StopCycle
+SHOW_FACES_S_MAX = 60.0
+
+
+class ShowFaces(msgspec.Struct, frozen=True, tag_field="do", tag="show_faces"):
+    """Send a position's picture clear as well, for a while; only where the gateway's own configuration
+    entitles staff to it, and only once the asking stands in its audit chain (docs/decisions/0015).
+    """
+
+    device: str
+    by: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    """Why, in the words of the person who asks."""
+    lease_s: Annotated[float, msgspec.Meta(ge=1.0, le=SHOW_FACES_S_MAX)]
+
+
+Action = ReleasePortal | SetLockdown | ClearFire | ApproveEpoch | StartCycle | StopCycle | ShowFaces
 
 
 class Order(msgspec.Struct, frozen=True):

@@ -76,3 +76,5 @@ class RefusalReason(StrEnum):
     STORE_FAILED = "store_failed"
     DUPLICATE = "duplicate"
     UNKNOWN_DEVICE = "unknown_device"
+    NOT_ENTITLED = "not_entitled"
+    """The gateway's own configuration does not allow it to anybody."""

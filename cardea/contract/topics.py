@@ -25,13 +25,22 @@ class Leaf(StrEnum):
     STATE = "state"
     RECEIPT = "receipt"
     SCENE = "scene"
+    SCENE_CLEAR = "scene/clear"
     ACK = "ack"
     ORDER = "order"
     DESIRED_POLICY = "desired/policy"
     DESIRED_STATUSES = "desired/statuses"
 
 
-UPWARD = (Leaf.LANE_ALERT, Leaf.LANE_RECORD, Leaf.LANE_TELEMETRY, Leaf.STATE, Leaf.RECEIPT, Leaf.SCENE)
+UPWARD = (
+    Leaf.LANE_ALERT,
+    Leaf.LANE_RECORD,
+    Leaf.LANE_TELEMETRY,
+    Leaf.STATE,
+    Leaf.RECEIPT,
+    Leaf.SCENE,
+    Leaf.SCENE_CLEAR,
+)
 """What a gateway writes; the broker's ACL lets it write nothing else."""
 DOWNWARD = (Leaf.ACK, Leaf.ORDER, Leaf.DESIRED_POLICY, Leaf.DESIRED_STATUSES)
 """What a gateway reads; the broker's ACL lets it read nothing else."""

@@ -85,6 +85,7 @@ _REFUSALS: Mapping[StrEnum, str] = {
     RefusalReason.STORE_FAILED: msg("It could not be stored"),
     RefusalReason.DUPLICATE: msg("Already done"),
     RefusalReason.UNKNOWN_DEVICE: msg("There is no such device"),
+    RefusalReason.NOT_ENTITLED: msg("The gateway's own configuration does not allow it"),
 }
 _ALERTS: Mapping[StrEnum, str] = {
     AlertKind.ELEVATED: msg("Elevated temperature"),
