@@ -1,6 +1,6 @@
 """What a pigpiod is told, and what it answers, as far as I2C goes. Pure.
 
-Source: pigpio, "Socket Interface" (abyz.me.uk/rpi/pigpio/sif.html): commands of four little-endian words, then
+Source: pigpio, "Socket Interface" (abyz.me.uk/rpi/pigpio/sif.html): commands of four little-endian words and
 an extension of as many bytes as the last word says; the answer repeats three of them, its last is the result:
 below 0 an error of pigpio.h, for the zip command the length of what was read, which follows.
 """

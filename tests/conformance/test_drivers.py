@@ -26,7 +26,11 @@ from drivers.api import (
     ShowText,
 )
 
-UNITS = {"s", "ms", "h", "days", "c", "k", "pct", "m", "mm", "bytes", "hz", "v", "ppm", "mj_cm2"}
+UNITS = {"s", "ms", "h", "days", "c", "k", "pct", "m", "mm", "bytes", "hz", "v", "ppm", "mj_cm2"} | {
+    "emissivity",
+    "emissivity_set",
+}
+"""And what has none: an emissivity is a share of 1."""
 COMMANDS: list[Command] = [
     OpenDoor("open", 1, 1.0),
     AnswerCheck("answer", 1, granted=True, text="welcome"),
