@@ -3,6 +3,7 @@
 from pydantic import Field, model_validator
 
 from cardea.runtime.config import Settings
+from edge.position_settings import PositionFacts
 
 
 class Region(Settings):
@@ -90,4 +91,8 @@ class Thermometer(Settings):
         ge=0.05,
         le=3,
         description="Standard uncertainty (k = 1) of a pyrometer's spot; without it it screens nobody; °C",
+    )
+    position: PositionFacts | None = Field(
+        default=None,
+        description="What its position is declared to be; unless that complies, it only gives advice",
     )
