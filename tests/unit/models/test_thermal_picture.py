@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from cardea.contract.scenes import SCENE_PIXELS_MAX, MarkKind
 from drivers.api import LinearScale
-from models.thermal.picture import marks, picture
+from models.thermal.picture import SPOT, marks, picture, spot
 from models.thermal.radiometry import radiometer
 from models.thermal.reference import Reference
 from models.thermal.roi import Region
@@ -96,3 +96,21 @@ def test_marks_keep_to_the_frame_and_what_is_not_in_it_has_none() -> None:
     blinded = np.full((40, 40), 65535, np.uint16)
     (roi,) = marks(blinded, METER, Region(top=0, left=0, bottom=40, right=40), None)
     assert roi.temp_c is None
+
+
+def test_what_is_found_is_corrected_by_the_sensors_error() -> None:
+    raw = counts(np.full((40, 40), 24.0))
+    (roi,) = marks(raw, METER, Region(top=0, left=0, bottom=40, right=40), None, 1.5)
+    assert roi.temp_c == 25.5
+
+
+def test_the_measured_spot_is_where_the_region_is_hottest() -> None:
+    temps_c = np.full((120, 160), 24.0)
+    temps_c[70, 50] = 36.0
+    temps_c[10, 150] = 60.0
+    mark = spot(counts(temps_c), Region(top=60, left=40, bottom=90, right=80), 36.44)
+    assert mark is not None
+    assert (mark.kind, mark.temp_c) == (MarkKind.SPOT, 36.44)
+    assert (mark.left + mark.width / 2, mark.top + mark.height / 2) == pytest.approx((50.5 / 160, 70.5 / 120))
+    assert mark.width == pytest.approx(SPOT)
+    assert spot(counts(temps_c), Region(top=60, left=40, bottom=90, right=180), 36.4) is None
