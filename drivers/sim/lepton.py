@@ -1,22 +1,20 @@
 """A simulated Lepton 3.5 behind a TCP camera server: 160 x 122 words a frame, two of the rows telemetry.
 
 Source of the telemetry's layout: Lepton Engineering Datasheet, 500-0659-00-09 Rev 203, tables 2 and 3; 32-bit
-values stand low word first. A reader that is too slow misses whole frames, never a part of one.
+values stand low word first.
 """
 
-import asyncio
 from enum import StrEnum
-from typing import Protocol, Self, cast
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from cardea.runtime.clock import Clock
 from drivers.api import RawFrame
+from drivers.sim.frame_server import FrameServer
 
 FRAME_S = 1 / 9
-FRAMES_WAITING_MAX = 2
-"""What a connection may have unread of us; beyond that its frames are dropped."""
 IMMINENT_S, UNDER_WAY_S = 2.0, 0.9
 """How long the camera announces a correction, and how long one takes."""
 GARBAGE = bytes(range(251)) * 3
@@ -49,19 +47,14 @@ class LeptonFault(StrEnum):
     """Bytes that mean nothing before the next frame."""
 
 
-class LeptonSim:
+class LeptonSim(FrameServer):
     """The camera; ``port`` 0 = any free one."""
 
     def __init__(self, port: int, source: Source, clock: Clock, *, uptime_s: float = 3600.0) -> None:
-        self._asked_port = port
+        super().__init__(port, clock, FRAME_S)
         self._source = source
-        self._clock = clock
         self._began_s = clock.monotonic_s()
         self._uptime_s = uptime_s
-        self._transports: set[asyncio.Transport] = set()
-        self._met = asyncio.Event()
-        self._server: asyncio.Server | None = None
-        self._streaming: asyncio.Task[None] | None = None
         self._until_s: dict[LeptonFault, float] = {}
         self._flat_field_s = float("-inf")
         self._telemetry: Words = np.zeros(2 * _WORDS, np.uint16)
@@ -70,42 +63,10 @@ class LeptonSim:
         self._cut = False
         self.frames = 0
         """Made so far."""
-        self.dropped = 0
-        """Of them, how often one was not sent because a reader was too slow."""
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
-
-    async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Wire(self), "127.0.0.1", self._asked_port)
-        self._streaming = loop.create_task(self._stream())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        assert self._streaming is not None
-        self._streaming.cancel()
-        await asyncio.wait([self._streaming])
-        self._server.close()
-        self.hang_up()
-        await self._server.wait_closed()
-
-    async def met(self) -> None:
-        """Until a gateway is connected."""
-        await self._met.wait()
-
-    def hang_up(self) -> None:
-        """Cut all connections, as a camera that lost power."""
-        for transport in tuple(self._transports):
-            transport.abort()
 
     def fault(self, kind: LeptonFault, lasts_s: float = 5.0) -> None:
         """Something goes wrong from now on; ``lasts_s`` counts for what stands still only."""
-        now_s = self._clock.monotonic_s()
+        now_s = self.clock.monotonic_s()
         match kind:
             case LeptonFault.FROZEN_COUNTER | LeptonFault.STUCK_FRAME:
                 self._until_s[kind] = now_s + lasts_s
@@ -120,26 +81,14 @@ class LeptonSim:
         """What stands still goes on."""
         self._until_s.clear()
 
-    def joined(self, transport: asyncio.Transport) -> None:
-        """A connection stands."""
-        self._transports.add(transport)
-        self._met.set()
+    def next(self, now_s: float) -> bytes:
+        """The frame at ``now_s``, spoiled or cut if it is its turn."""
+        frame = self._frame(now_s)
+        spoiled, self._spoiled = self._spoiled, None
+        cut, self._cut = self._cut, False
+        return (spoiled or b"") + (frame[: len(frame) // 2 + 1] if cut else frame)
 
-    def left(self, transport: asyncio.Transport) -> None:
-        """A connection has ended."""
-        self._transports.discard(transport)
-        if not self._transports:
-            self._met.clear()
-
-    async def _stream(self) -> None:
-        due_s = self._clock.monotonic_s()
-        while True:
-            self._send(self._next(self._clock.monotonic_s()))
-            now_s = self._clock.monotonic_s()
-            due_s = max(due_s + FRAME_S, now_s - FRAME_S)
-            await self._clock.sleep(max(0.0, due_s - now_s))
-
-    def _next(self, now_s: float) -> bytes:
+    def _frame(self, now_s: float) -> bytes:
         at_s = now_s - self._began_s
         picture, since_s = self._source.frame(at_s)
         state = _COMPLETE if since_s > 0 else _UNDER_WAY
@@ -158,32 +107,6 @@ class LeptonSim:
 
     def _stands_still(self, kind: LeptonFault, now_s: float) -> bool:
         return now_s < self._until_s.get(kind, float("-inf"))
-
-    def _send(self, frame: bytes) -> None:
-        spoiled, self._spoiled = self._spoiled, None
-        cut, self._cut = self._cut, False
-        sent = (spoiled or b"") + (frame[: len(frame) // 2 + 1] if cut else frame)
-        for transport in self._transports:
-            if transport.get_write_buffer_size() > FRAMES_WAITING_MAX * len(frame):
-                self.dropped += 1
-            else:
-                transport.write(sent)
-
-
-class _Wire(asyncio.Protocol):
-    def __init__(self, sim: LeptonSim) -> None:
-        self._sim = sim
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport = cast("asyncio.Transport", transport)  # uvloop's is one only in what it does
-        self._transport = transport
-        self._sim.joined(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc  # however it ended
-        if self._transport is not None:
-            self._sim.left(self._transport)
 
 
 def telemetry(uptime_s: float, number: int, state: int, since_flat_field_s: float) -> Words:

@@ -9,7 +9,8 @@ import pytest
 from pymodbus.client import AsyncModbusTcpClient
 
 from drivers.sim import fff
-from drivers.sim.lepton import FRAMES_WAITING_MAX, LeptonSim
+from drivers.sim.frame_server import FRAMES_WAITING_MAX
+from drivers.sim.lepton import LeptonSim
 from drivers.sim.lepton_clips import LeptonClips
 from drivers.sim.relay_modbus import RelayTcpSim
 from drivers.sim.spot_modbus import SpotInstrument
