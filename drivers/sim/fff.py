@@ -1,22 +1,25 @@
-"""Writes what a FLIR camera writes: FFF files and radiometric JPEGs, in either byte order.
+"""Writes what a FLIR camera writes: FFF files, recordings and radiometric JPEGs, in either byte order.
 
 Source of the layout: the field table of ExifTool's FLIR module, and files of real cameras. The scene that
 comes with it is an electrical cabinet: no person, on purpose.
 """
 
 import struct
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, cast
 
 import cv2
+import jpeg_ls
 import numpy as np
 import numpy.typing as npt
 
 from drivers.api import Conditions, Planck, RawFrame
 
 ByteOrder = Literal["little", "big"]
-Payload = Literal["words", "png", "png_swapped"]
-"""How counts stand in a file: bare, as PNG, or as PNG whose bytes stand the wrong way round."""
+Payload = Literal["words", "png", "png_swapped", "jpegls", "tiff"]
+"""How counts stand in a file: bare, as PNG, as PNG whose bytes stand the wrong way round, as JPEG-LS (CSQ),
+or as a TIFF of their own."""
 CABINET_PLANCK = Planck(r1=15000.0, r2=0.0125, b=1430.0, f=1.0, o=-6000.0)
 CABINET_CONDITIONS = Conditions(emissivity=1.0, distance_m=1.0, reflected_c=23.0, atmosphere_c=23.0)
 CABINET_HEIGHT, CABINET_WIDTH = 120, 160
@@ -35,7 +38,7 @@ class Camera:
     model: str = "SIM-320"
     serial: str = "000001"
     software: str = "1.0.0"
-    taken_utc_s: int = 1_772_438_400
+    taken_utc_s: float = 1_772_438_400.0
     """Seconds since 1970."""
 
 
@@ -62,6 +65,32 @@ def fff(
         content += record
     head = b"FFF\0" + b"SIM".ljust(16, b"\0") + struct.pack(f"{mark}III", 0x64, 64, len(records))
     return head.ljust(64, b"\0") + directory + content
+
+
+def recording(
+    raws: Sequence[RawFrame],
+    planck: Planck = CABINET_PLANCK,
+    conditions: Conditions = CABINET_CONDITIONS,
+    *,
+    orders: Sequence[ByteOrder] = ("little",),
+    payload: Payload = "words",
+    camera: Camera = Camera(),
+    frames_per_s: float = 8.0,
+    padding: int = 0,
+) -> bytes:
+    """FFF after FFF, byte ``orders`` in turn, ``padding`` zeros between: a SEQ, with JPEG-LS a CSQ."""
+    frames = (
+        fff(
+            raw,
+            planck,
+            conditions,
+            order=orders[number % len(orders)],
+            payload=payload,
+            camera=replace(camera, taken_utc_s=camera.taken_utc_s + number / frames_per_s),
+        )
+        for number, raw in enumerate(raws)
+    )
+    return bytes(padding).join(frames)
 
 
 def radiometric_jpeg(content: bytes, visible: bytes | None = None) -> bytes:
@@ -100,9 +129,29 @@ def _raw_data(raw: RawFrame, payload: Payload, mark: str) -> bytes:
     head = struct.pack(f"{mark}HHH", 2, width, height).ljust(32, b"\0")
     if payload == "words":
         return head + raw.astype(f"{mark}u2").tobytes()
-    fit, png = cv2.imencode(".png", raw.byteswap() if payload == "png_swapped" else raw)
-    assert fit
-    return head + png.tobytes()
+    return head + _PACK[payload](raw)
+
+
+def _image(suffix: str) -> Callable[[RawFrame], bytes]:
+    def encode(raw: RawFrame) -> bytes:
+        fit, content = cv2.imencode(suffix, raw)
+        assert fit
+        return content.tobytes()
+
+    return encode
+
+
+def _jpegls(raw: RawFrame) -> bytes:
+    encode = cast("Callable[[RawFrame], bytearray]", jpeg_ls.encode_array)  # pyright: ignore[reportUnknownMemberType]  # has no types
+    return bytes(encode(raw))
+
+
+_PACK: Mapping[Payload, Callable[[RawFrame], bytes]] = {
+    "png": _image(".png"),
+    "png_swapped": lambda raw: _image(".png")(raw.byteswap()),
+    "jpegls": _jpegls,
+    "tiff": _image(".tiff"),
+}
 
 
 def _camera_info(raw: RawFrame, planck: Planck, conditions: Conditions, camera: Camera, mark: str) -> bytes:
@@ -120,7 +169,7 @@ def _camera_info(raw: RawFrame, planck: Planck, conditions: Conditions, camera: 
         (0x308, "if", (round(planck.o), planck.r2)),
         (0x310, "HH", (0, 65535)),
         (0x338, "HH", (int(np.median(raw)), int(np.ptp(raw)))),
-        (0x384, "IIh", (camera.taken_utc_s, 0, 0)),
+        (0x384, "IIh", (int(camera.taken_utc_s), round(camera.taken_utc_s % 1 * 1000), 0)),
     )
     for at, form, values in fields:
         struct.pack_into(mark + form, record, at, *values)

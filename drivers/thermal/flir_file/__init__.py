@@ -1,4 +1,4 @@
-"""Radiometric files of FLIR cameras (JPEG, FFF), shown as if a camera were there."""
+"""Radiometric files of FLIR cameras (JPEG, FFF, SEQ, CSQ, TIFF), shown as if a camera were there."""
 
 from drivers.api import DeviceIdentified, Driver, Reject, ThermalFrameCaptured
 from drivers.thermal.flir_file.decode import CHANNEL, FileDecoder

@@ -1,27 +1,27 @@
-"""A frame out of a radiometric file: a JPEG with thermal data in it, or an FFF file. Pure."""
+"""Frames out of a radiometric file: JPEG with thermal data in it, FFF, SEQ, CSQ, TIFF. Pure."""
 
-import datetime as dt
+from collections.abc import Iterator
 
-from cardea.contract.time import YEARS, Instant
+from cardea.contract.time import Instant
 from drivers.api import DeviceEvent, DeviceIdentified, Reject, ThermalFrameCaptured
-from drivers.thermal.flir_file import fff, jpeg
-from drivers.thermal.flir_file.fff import CAMERA_INFO, RAW_DATA, Record
-from drivers.thermal.flir_file.jpeg import NotRadiometric
-from drivers.thermal.flir_file.raw import raw_frame
+from drivers.thermal.flir_file.content import HELD_BYTES_MAX, Content, NotRadiometric
+from drivers.thermal.flir_file.recording import Recording, recording
 from drivers.thermal.flir_file.settings import FlirFileSettings
 
 CHANNEL = "file"
-FILE_BYTES_MAX = 32 * 1024 * 1024
+FILE_BYTES_MAX = HELD_BYTES_MAX
+PIXELS_MAX = 1 << 26
+"""Of all frames of one message: four times what its bytes hold unpacked."""
+DAMAGED_MAX = 64
+"""Frames of one message that cannot be read, before it is left alone."""
 SAMPLE_BYTES_MAX = 120
-_TAKEN_AT = 0x384
-"""Seconds since 1970 (UTC) and milliseconds."""
 
 
 class FileDecoder:
     """Each message is one file."""
 
     def __init__(self, settings: FlirFileSettings) -> None:
-        del settings  # a file says everything by itself
+        self._gain_k = settings.gain_k_per_count
         self._content = bytearray()
         self._too_long = False
 
@@ -34,7 +34,7 @@ class FileDecoder:
         return []
 
     def finish(self, at: Instant) -> list[DeviceEvent]:
-        """The file has ended: the camera and its frame, or a Reject; nothing when there was not a byte."""
+        """The file has ended: the camera and its frames, or Rejects; nothing when there was not a byte."""
         content, too_long = bytes(self._content), self._too_long
         self._content, self._too_long = bytearray(), False
         if not content:
@@ -42,36 +42,35 @@ class FileDecoder:
         try:
             if too_long:
                 raise NotRadiometric("file_too_long")
-            return read_file(content, at)
+            return list(read_all(recording(content, self._gain_k), content, at))
         except NotRadiometric as why:
-            return [Reject(at=at, reason=str(why), sample=content[:SAMPLE_BYTES_MAX])]
+            return [rejected(content, at, why)]
 
 
-def read_file(content: bytes, at: Instant) -> list[DeviceEvent]:
-    """What a radiometric file says: the camera, unless it keeps that to itself, and its frame.
-
-    Raises:
-        NotRadiometric: it is none, or damaged.
-    """
-    found = fff.records(jpeg.embedded_file(content) if content.startswith(jpeg.START) else content)
-    info, raw_data = found.get(CAMERA_INFO), found.get(RAW_DATA)
-    if info is None or raw_data is None:
-        raise NotRadiometric("no_camera_info" if info is None else "no_raw_data")
-    planck, conditions = fff.calibration(info)
-    raw = raw_frame(raw_data)
-    taken = _taken(info)
-    frame = ThermalFrameCaptured(at=at, device_utc=taken, raw=raw, scale=planck, conditions=conditions)
-    model, serial, firmware = (fff.text(info, name) for name in ("model", "serial", "firmware"))
-    if not (model or serial or firmware):
-        return [frame]
-    return [DeviceIdentified(at=at, model=model, serial=serial, firmware=firmware), frame]
+def read_all(frames: Recording, content: Content, at: Instant) -> Iterator[DeviceEvent]:
+    """All frames, what cannot be read as Rejects; the camera once, until it changes."""
+    known: DeviceIdentified | None = None
+    pixels = damaged = 0
+    for number in range(len(frames)):
+        if pixels > PIXELS_MAX or damaged > DAMAGED_MAX:
+            yield rejected(content, at, NotRadiometric("too_many_frames"))
+            return
+        for event in read_one(frames, number, content, at):
+            pixels += event.raw.size if isinstance(event, ThermalFrameCaptured) else 0
+            damaged += isinstance(event, Reject)
+            if event != known:
+                yield event
+            known = event if isinstance(event, DeviceIdentified) else known
 
 
-def _taken(info: Record) -> dt.datetime | None:
-    if len(info.content) < _TAKEN_AT + 8:
-        return None
-    seconds, milliseconds = info.numbers("II", _TAKEN_AT)
-    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(
-        seconds=seconds, milliseconds=int(milliseconds) & 0xFFFF
-    )
-    return moment if seconds and moment.year in YEARS else None
+def read_one(frames: Recording, number: int, content: Content, at: Instant) -> list[DeviceEvent]:
+    """What ``shown`` says, or a Reject."""
+    try:
+        return frames.shown(number, at)
+    except NotRadiometric as why:
+        return [rejected(content, at, why)]
+
+
+def rejected(content: Content, at: Instant, why: NotRadiometric) -> Reject:
+    """How a file begins that cannot be read."""
+    return Reject(at=at, reason=str(why), sample=content[:SAMPLE_BYTES_MAX])

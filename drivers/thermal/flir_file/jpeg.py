@@ -5,16 +5,14 @@ Source: ITU-T T.81, annex B (markers); ExifTool's documentation of FLIR's APP1 s
 
 from collections.abc import Iterator
 
+from drivers.thermal.flir_file.content import NotRadiometric
+
 START = b"\xff\xd8"
 _APP1, _START_OF_SCAN, _END = 0xE1, 0xDA, 0xD9
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
-_FLIR = b"FLIR\0\x01"
+_FLIR = b"FLIR\0"
 _HEAD_BYTES = 8
-"""``FLIR``, 0, 1, the number of this segment and that of the last."""
-
-
-class NotRadiometric(ValueError):
-    """The file holds no thermal picture, or not all of it; says why in a word for counting."""
+"""``FLIR``, 0, mostly 1, the number of this segment and that of the last."""
 
 
 def embedded_file(content: bytes) -> bytes:
@@ -27,8 +25,8 @@ def embedded_file(content: bytes) -> bytes:
     last: int | None = None
     for segment in _app1_segments(content):
         if segment.startswith(_FLIR) and len(segment) > _HEAD_BYTES:
-            number, last = segment[6], segment[7]
-            parts.setdefault(number, segment[_HEAD_BYTES:])
+            last = max(segment[7], last or 0)
+            parts.setdefault(segment[6], segment[_HEAD_BYTES:])
     if last is None:
         raise NotRadiometric("no_thermal_data")
     if any(number not in parts for number in range(last + 1)):

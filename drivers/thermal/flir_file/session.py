@@ -1,11 +1,12 @@
 """Shows radiometric files as if a camera took them now."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from cardea.contract.reasons import RefusalReason
-from cardea.contract.time import Instant
+from cardea.runtime.clock import Clock
+from cardea.runtime.logs import get_logger
 from drivers.api import (
     Command,
     Device,
@@ -18,11 +19,14 @@ from drivers.api import (
     NotExecuted,
     Receipt,
 )
-from drivers.thermal.flir_file.decode import FILE_BYTES_MAX, FileDecoder
+from drivers.thermal.flir_file.content import NotRadiometric, opened
+from drivers.thermal.flir_file.decode import read_one, rejected
+from drivers.thermal.flir_file.recording import recording
 from drivers.thermal.flir_file.settings import FlirFileSettings
 
 FILES_MAX = 10_000
-SUFFIXES = frozenset({".jpg", ".jpeg", ".fff"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".fff", ".seq", ".csq", ".tif", ".tiff"})
+_log = get_logger("flir_file")
 
 
 def open_files(settings: FlirFileSettings, context: DeviceContext) -> Device:
@@ -39,7 +43,7 @@ class FlirFileSession:
         self._camera: tuple[str, str, str] | None = None
 
     async def run(self, emit: Emit) -> None:
-        """Show the files, over and over or once (DeviceLost at the end).
+        """Show the frames of the files, over and over or once (DeviceLost at the end).
 
         A file that is none of a FLIR camera is a Reject, and the next one follows. A folder is looked
         through again before each round.
@@ -49,23 +53,29 @@ class FlirFileSession:
         """
         while True:
             for path in await asyncio.to_thread(files_of, self._settings.path):
-                began_s = self._context.clock.monotonic_s()
-                content = await asyncio.to_thread(_read, path)
-                for event in await asyncio.to_thread(self._events, content, self._context.clock.now()):
-                    await emit(event)
-                shown_s = self._context.clock.monotonic_s() - began_s
-                await self._context.clock.sleep(max(0.0, self._settings.interval_s - shown_s))
+                await self._show(path, emit)
             if not self._settings.loop:
                 raise DeviceLost(f"{self._context.device}: {self._settings.path} has ended")
+
+    async def _show(self, path: Path, emit: Emit) -> None:
+        clock = self._context.clock
+        frames = _frames(path, self._settings.gain_k_per_count, clock)  # closes its file when it is let go
+        while True:
+            began_s = clock.monotonic_s()
+            try:
+                shown = await asyncio.to_thread(next, frames, None)
+            except OSError as error:
+                raise DeviceMisconfigured(f"{path}: cannot be read: {error.strerror}") from error
+            if shown is None:
+                return
+            for event in shown:
+                if not (isinstance(event, DeviceIdentified) and self._known(event)):
+                    await emit(event)
+            await clock.sleep(max(0.0, self._settings.interval_s - (clock.monotonic_s() - began_s)))
 
     async def submit(self, command: Command) -> Receipt:
         """Files take no orders."""
         return NotExecuted(RefusalReason.UNSUPPORTED, f"files cannot do {type(command).__name__}")
-
-    def _events(self, content: bytes, now: Instant) -> Sequence[DeviceEvent]:
-        decoder = FileDecoder(self._settings)
-        events = [*decoder.feed(content, now), *decoder.finish(now)]
-        return [event for event in events if not (isinstance(event, DeviceIdentified) and self._known(event))]
 
     def _known(self, camera: DeviceIdentified) -> bool:
         before, self._camera = self._camera, (camera.model, camera.firmware, camera.serial)
@@ -86,10 +96,16 @@ def files_of(path: Path) -> list[Path]:
     return wanted
 
 
-def _read(path: Path) -> bytes:
-    """At most one byte more than is decoded, so that too long a file is noticed."""
-    try:
-        with path.open("rb") as file:
-            return file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise DeviceMisconfigured(f"{path}: cannot be read: {error.strerror}") from error
+def _frames(path: Path, gain_k_per_count: float | None, clock: Clock) -> Iterator[list[DeviceEvent]]:
+    """What each frame of a file says, read one by one; a Reject when there is none."""
+    with opened(path) as content:
+        try:
+            frames = recording(content, gain_k_per_count)
+        except NotRadiometric as why:
+            yield [rejected(content, clock.now(), why)]
+            return
+        if frames.assumed:
+            _log.warning("assumed", file=str(path), assumed="; ".join(frames.assumed))
+        for number in range(len(frames)):
+            if shown := read_one(frames, number, content, clock.now()):
+                yield shown

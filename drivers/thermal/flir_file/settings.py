@@ -10,7 +10,11 @@ class FlirFileSettings(DeviceSettings):
     """Files and the pace at which they are shown."""
 
     path: RelativePath = Field(
-        description="a radiometric file (JPEG or FFF), or a folder of them, shown in the order of their names"
+        description="a radiometric file (JPEG, FFF, SEQ, CSQ or TIFF), or a folder of them, shown in the "
+        "order of their names, a recording frame by frame"
     )
-    interval_s: float = Field(default=1.0, ge=0.05, le=3600, description="time between two files, s")
+    interval_s: float = Field(default=1.0, ge=0.05, le=3600, description="time between two frames, s")
     loop: bool = Field(default=True, description="begin again after the last file")
+    gain_k_per_count: float | None = Field(
+        default=None, gt=0, le=10, description="kelvins of a count of TIFF files; by default what they say"
+    )

@@ -222,7 +222,7 @@ PNG_AT = RAW_AT + 32
         (patched(BIG, RAW_AT + 2, ">H", 0), "raw_size_impossible"),
         (patched(BIG, RAW_AT + 4, ">H", 4097), "raw_size_impossible"),
         (patched(BIG, RAW_AT + 4, ">H", 61), "raw_data_too_short"),
-        (patched(patched(BIG, RAW_AT + 32, "2s", b"\xff\xd8"), RAW_AT + 4, ">H", 61), "raw_data_is_jpeg"),
+        (patched(patched(BIG, RAW_AT + 32, "3s", b"\xff\xd8\xff"), RAW_AT + 4, ">H", 61), "raw_data_is_jpeg"),
         (patched(PNG, PNG_AT + 16, ">I", 4_000_000), "raw_png_of_another_kind"),
         (patched(PNG, PNG_AT + 24, "B", 8), "raw_png_of_another_kind"),
         (patched(PNG, PNG_AT + 12, "4s", b"IDAT"), "raw_png_of_another_kind"),
@@ -241,7 +241,7 @@ def test_a_png_that_opencv_refuses_aloud(monkeypatch):
     def refuse(*_):
         raise cv2.error("assertion failed")
 
-    monkeypatch.setattr("drivers.thermal.flir_file.raw.cv2.imdecode", refuse)
+    monkeypatch.setattr("drivers.thermal.flir_file.png.cv2.imdecode", refuse)
     assert reason_of(PNG) == "raw_png_damaged"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import Conditions, ThermalFrameCaptured
-from drivers.thermal.flir_file.decode import read_file
+from drivers.thermal.flir_file.recording import recording
 from models.thermal.radiometry import Air, radiometer, table
 
 AT = Instant(0.0, dt.datetime(2026, 3, 2, tzinfo=dt.UTC), ClockQuality.SYNCHRONISED)
@@ -21,7 +21,9 @@ FLYR = {"FLIR.jpg": 5e-5, "FLIR_B60.jpg": 3e-4, "FLIR_E40.jpg": 5e-5, "IR_2412.j
 
 def frame_of(path: Path) -> ThermalFrameCaptured:
     (frame,) = (
-        event for event in read_file(path.read_bytes(), AT) if isinstance(event, ThermalFrameCaptured)
+        event
+        for event in recording(path.read_bytes()).shown(0, AT)
+        if isinstance(event, ThermalFrameCaptured)
     )
     return frame
 
