@@ -69,7 +69,7 @@ def cases(raw: Counts, scale: LinearScale | Planck, meter: Radiometer) -> dict[s
         top=round(40 * unit), left=round(20 * unit), bottom=round(110 * unit), right=round(110 * unit)
     )
     disc = Reference(temp_c=37.0, row=round(20 * unit), column=round(130 * unit), radius_px=6 * unit)
-    position = Position(region=face, reference=disc)
+    position = Position(region=face, references=(disc,))
     now = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
     states = [Station()]
 

@@ -8,16 +8,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from cardea.contract.encoding import encode
-from cardea.contract.scenes import Scene
+from cardea.contract.scenes import Mark, Scene
 from cardea.contract.time import wire_time
 from cardea.contract.topics import Leaf
 from cardea.runtime.clock import Clock
 from cardea.runtime.logs import get_logger
 from drivers.api import ThermalFrameCaptured
 from edge.thermometer_settings import Thermometer
-from edge.thermometry_positions import overrides_of, reference_of, region_of
+from edge.thermometry_positions import overrides_of, references_of, region_of
 from models.thermal.overrides import meter_of
 from models.thermal.picture import marks, picture
+from models.thermal.radiometry import Radiometer
+from models.thermal.reference import Reference
+from models.thermal.reference_search import find
 
 EVERY_S = 5.0
 Publish = Callable[[Leaf, bytes], Awaitable[bool]]
@@ -77,5 +80,15 @@ def scene_of(device: str, frame: ThermalFrameCaptured, settings: Thermometer) ->
         min_c=shown.min_c,
         max_c=shown.max_c,
         grid=shown.grid,
-        marks=marks(frame.raw, meter, region_of(settings), reference_of(settings)),
+        marks=_marks(frame, meter, settings),
     )
+
+
+def _marks(frame: ThermalFrameCaptured, meter: Radiometer, settings: Thermometer) -> tuple[Mark, ...]:
+    """The region, and each reference where it was told to be or is found in this very frame."""
+    wanted = references_of(settings)
+    places = tuple(one for one in wanted if isinstance(one, Reference))
+    if len(places) < len(wanted):
+        places = find(frame.raw, meter, wanted) or places
+    discs = (mark for place in places for mark in marks(frame.raw, meter, None, place))
+    return (*marks(frame.raw, meter, region_of(settings), None), *discs)

@@ -4,6 +4,7 @@ from pydantic import Field, model_validator
 
 from cardea.runtime.config import Settings
 from edge.position_settings import PositionFacts
+from models.thermal.correction import APART_C_MIN
 
 
 class Region(Settings):
@@ -22,15 +23,30 @@ class Region(Settings):
 
 
 class Reference(Settings):
-    """A blackbody in the picture, at a temperature it is set to."""
+    """A blackbody in the picture, at a temperature it is set to; without a place it is searched for."""
 
     temp_c: float = Field(ge=20, le=60, description="What it is set to; °C")
-    row: int = Field(ge=0, le=4095, description="Row of its centre")
-    column: int = Field(ge=0, le=4095, description="Column of its centre")
-    radius_px: float = Field(ge=2, le=200, description="Radius of its disc; pixels")
+    row: float | None = Field(
+        default=None, ge=0, le=4095, description="Row of its centre; left out, it is searched for"
+    )
+    column: float | None = Field(
+        default=None, ge=0, le=4095, description="Column of its centre; left out, it is searched for"
+    )
+    radius_px: float | None = Field(
+        default=None, ge=2, le=200, description="Radius of its disc; left out, it is searched for; pixels"
+    )
     uncertainty_c: float = Field(
         default=0.15, ge=0.02, le=2, description="Its standard uncertainty (k = 1), from its certificate; °C"
     )
+
+    @model_validator(mode="after")
+    def _placed_or_not(self) -> "Reference":
+        told = [value is not None for value in (self.row, self.column, self.radius_px)]
+        if any(told) and not all(told):
+            raise ValueError(
+                "row, column and radius_px go together: give all three, or none to have it found"
+            )
+        return self
 
 
 class ConditionsOverride(Settings):
@@ -59,8 +75,27 @@ class Thermometer(Settings):
     """How one device measures people."""
 
     roi: Region | None = Field(default=None, description="Where faces appear; needed by devices with frames")
-    reference: Reference | None = Field(
-        default=None, description="The blackbody in the picture; without one a frame screens nobody"
+    references: tuple[Reference, ...] = Field(
+        default=(),
+        max_length=2,
+        description="The blackbodies in the picture, one or two; without one a frame screens nobody",
+    )
+    reference_gone_s_max: float = Field(
+        default=10,
+        ge=1,
+        le=60,
+        description="A reference hidden for longer is searched for anew; nobody is measured meanwhile; s",
+    )
+    site_c: float = Field(
+        default=0,
+        ge=-1,
+        le=1,
+        description="A constant added after the references' correction, so that a degree stays a degree; °C",
+    )
+    site_source: str = Field(
+        default="",
+        max_length=200,
+        description="Where site_c comes from: whose comparison, of what, when; required when it is not 0",
     )
     conditions: ConditionsOverride = Field(
         default=ConditionsOverride(), description="What overrules the camera's own conditions"
@@ -96,3 +131,17 @@ class Thermometer(Settings):
         default=None,
         description="What its position is declared to be; unless that complies, it only gives advice",
     )
+
+    @property
+    def reference(self) -> Reference | None:
+        """The first blackbody: whose certificate counts where only one is asked for."""
+        return self.references[0] if self.references else None
+
+    @model_validator(mode="after")
+    def _corrects(self) -> "Thermometer":
+        set_c = [one.temp_c for one in self.references]
+        if len(set_c) > 1 and max(set_c) - min(set_c) < APART_C_MIN:
+            raise ValueError(f"two references tell of a gain only when set {APART_C_MIN:g} °C apart or more")
+        if self.site_c and not self.site_source.strip():
+            raise ValueError("site_c needs its site_source: whose comparison, of what, when")
+        return self

@@ -1,12 +1,12 @@
 """From [thermometers.<device>] to what the checks of ``models.thermal`` need."""
 
+from edge.thermometer_settings import Reference as ToldReference
 from edge.thermometer_settings import Thermometer
 from models.thermal.overrides import Overrides
 from models.thermal.presence import Manner
-from models.thermal.reference import Reference
+from models.thermal.reference import Blackbody, Reference
 from models.thermal.roi import Region
 from models.thermal.station import Position
-from models.thermal.uncertainty import Budget
 
 
 def manner_of(settings: Thermometer) -> Manner:
@@ -23,12 +23,21 @@ def region_of(settings: Thermometer) -> Region | None:
     return None if settings.roi is None else Region(**settings.roi.model_dump())
 
 
-def reference_of(settings: Thermometer) -> Reference | None:
-    """The blackbody in the picture."""
-    found = settings.reference
-    if found is None:
-        return None
-    return Reference(temp_c=found.temp_c, row=found.row, column=found.column, radius_px=found.radius_px)
+def references_of(settings: Thermometer) -> tuple[Blackbody, ...]:
+    """The blackbodies in the picture; those without a place are searched for."""
+    return tuple(_blackbody(one) for one in settings.references)
+
+
+def _blackbody(told: ToldReference) -> Blackbody:
+    if told.row is None or told.column is None or told.radius_px is None:
+        return Blackbody(temp_c=told.temp_c, uncertainty_c=told.uncertainty_c)
+    return Reference(
+        temp_c=told.temp_c,
+        uncertainty_c=told.uncertainty_c,
+        row=told.row,
+        column=told.column,
+        radius_px=told.radius_px,
+    )
 
 
 def overrides_of(settings: Thermometer) -> Overrides:
@@ -41,13 +50,13 @@ def position_of(settings: Thermometer) -> Position | None:
     region = region_of(settings)
     if region is None:
         return None
-    budget = Budget() if settings.reference is None else Budget(reference_c=settings.reference.uncertainty_c)
     return Position(
         region=region,
-        reference=reference_of(settings),
+        references=references_of(settings),
+        reference_gone_s_max=settings.reference_gone_s_max,
+        site_c=settings.site_c,
         overrides=overrides_of(settings),
         presence_px_min=settings.presence_px_min,
         warm_up_s=settings.warm_up_s,
         manner=manner_of(settings),
-        budget=budget,
     )

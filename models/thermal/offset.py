@@ -70,7 +70,8 @@ class Offset:
 
     def corrected(self) -> "Offset":
         """A flat-field correction: the value stands, hardly anything of its certainty does."""
-        return replace(self, seen=0, course=(), variance_c2=self.variance_c2 + FLAT_FIELD_C**2)
+        unsure_c2 = min(UNKNOWN_C**2, self.variance_c2 + FLAT_FIELD_C**2)
+        return replace(self, seen=0, course=(), variance_c2=unsure_c2)
 
     def looked(self, error_c: float, now_s: float) -> "Offset":
         """The reference was seen ``error_c`` below its set temperature."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from drivers.api import RawFrame
 from models.thermal.disc import CONTRAST_C_MIN, CORE, SPREAD_C_MAX
 from models.thermal.radiometry import Radiometer
+from models.thermal.uncertainty import REFERENCE_C
 
 RING = (1.5, 2.5)
 """Where the surroundings are looked at, in radii."""
@@ -28,7 +29,7 @@ class Blackbody:
 
     temp_c: float
     """What it is set to."""
-    uncertainty_c: float = 0.15
+    uncertainty_c: float = REFERENCE_C
     """Standard uncertainty of that (k = 1): calibration and stability."""
 
 

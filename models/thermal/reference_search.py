@@ -16,7 +16,7 @@ itself: ``station.step`` searches until it has found them, and measures nobody m
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -54,17 +54,18 @@ OBLONG, FULL = 1.5, 0.6
 """A piece is at most so many times longer than wide and fills so much of its box; a disc fills 0.79."""
 
 
-def find(raw: RawFrame, meter: Radiometer, temp_c: float) -> Reference | None:
-    """The one disc in this frame that can be a reference at ``temp_c``; ``None`` for none or several."""
-    found = [disc for disc in discs(raw, meter, (temp_c, temp_c)) if abs(disc.temp_c - temp_c) <= ERROR_C_MAX]
-    return _placed(Blackbody(temp_c=temp_c), found[0].circle) if len(found) == 1 else None
+def find(raw: RawFrame, meter: Radiometer, wanted: tuple[Blackbody, ...]) -> tuple[Reference, ...] | None:
+    """The references in one frame, in the order of ``wanted``; ``None`` where more or fewer could be they."""
+    temps_c = [one.temp_c for one in wanted]
+    found = discs(raw, meter, (min(temps_c), max(temps_c))) if temps_c else ()
+    return _matched(wanted, [(disc.circle, disc.temp_c) for disc in found])
 
 
 def discs(raw: RawFrame, meter: Radiometer, set_c: tuple[float, float]) -> tuple[Disc, ...]:
     """Every disc in the frame that reads like a reference set to between ``set_c``, roundest first."""
     if raw.ndim != 2 or raw.dtype.name not in ENDS or min(raw.shape) < 2 * RADIUS_PX[0]:
         return ()
-    scale = _scale(raw.shape)
+    scale = scale_of(raw.shape)
     coarse = max(1, round(scale))
     small = np.asarray(raw, np.float32)
     if coarse > 1:
@@ -112,7 +113,7 @@ class Search:
         temps_c = [one.temp_c for one in wanted]
         if not temps_c:
             return self
-        agree_px = AGREE_PX * max(1.0, _scale(raw.shape)) if raw.ndim == 2 else AGREE_PX
+        agree_px = AGREE_PX * max(1.0, scale_of(raw.shape)) if raw.ndim == 2 else AGREE_PX
         places = list(self.places)
         for disc in discs(raw, meter, (min(temps_c), max(temps_c))):
             same = (n for n, place in enumerate(places) if place.circle.away_px(disc.circle) <= agree_px)
@@ -131,12 +132,7 @@ class Search:
             return None
         if others and chosen[-1].times < LEAD * others[0].times:
             return None
-        coldest_first = sorted(range(len(wanted)), key=lambda number: wanted[number].temp_c)
-        told = dict(zip(coldest_first, sorted(chosen, key=lambda place: place.temp_c), strict=True))
-        errors_c = [one.temp_c - told[number].temp_c for number, one in enumerate(wanted)]
-        if max(map(abs, errors_c)) > ERROR_C_MAX or max(errors_c) - min(errors_c) > ERRORS_C_APART:
-            return None
-        return tuple(_placed(one, told[number].circle) for number, one in enumerate(wanted))
+        return _matched(wanted, [(place.circle, place.temp_c) for place in chosen])
 
 
 def located(
@@ -170,17 +166,31 @@ def _again(place: Place, disc: Disc, now_s: float) -> Place:
     return replace(place, circle=mean, temp_c=disc.temp_c, times=times, last_s=now_s)
 
 
-def _placed(one: Blackbody, circle: Circle) -> Reference:
-    return Reference(
-        temp_c=one.temp_c,
-        uncertainty_c=one.uncertainty_c,
-        row=circle.row,
-        column=circle.column,
-        radius_px=circle.radius_px,
+def _matched(
+    wanted: tuple[Blackbody, ...], seen: Sequence[tuple[Circle, float]]
+) -> tuple[Reference, ...] | None:
+    """The warmest is the one that is set highest; ``None`` unless all read about equally far off."""
+    if not seen or len(seen) != len(wanted):
+        return None
+    coldest_first = sorted(range(len(wanted)), key=lambda number: wanted[number].temp_c)
+    told = dict(zip(coldest_first, sorted(seen, key=lambda one: one[1]), strict=True))
+    errors_c = [one.temp_c - told[number][1] for number, one in enumerate(wanted)]
+    if max(map(abs, errors_c)) > ERROR_C_MAX or max(errors_c) - min(errors_c) > ERRORS_C_APART:
+        return None
+    circles = [told[number][0] for number in range(len(wanted))]
+    return tuple(
+        Reference(
+            temp_c=one.temp_c,
+            uncertainty_c=one.uncertainty_c,
+            row=circle.row,
+            column=circle.column,
+            radius_px=circle.radius_px,
+        )
+        for one, circle in zip(wanted, circles, strict=True)
     )
 
 
-def _scale(shape: tuple[int, ...]) -> float:
+def scale_of(shape: tuple[int, ...]) -> float:
     """How many times finer than ``PIXELS`` this frame is, along a side."""
     return math.sqrt(shape[0] * shape[1] / PIXELS)
 

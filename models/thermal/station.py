@@ -2,29 +2,30 @@
 
 A frame is measured only when nothing speaks against it: fit, warmed up, after a flat-field correction only
 once the reference has been seen again, the reference in view lately and its error not running away. The only
-corrections are radiometry and that error; both are constants in what is measured (no regression to any
-"body temperature").
+corrections are radiometry, the line through the references and the site's constant: a degree of skin is a
+degree of what comes out (no regression to any "body temperature").
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from cardea.contract.screening import Correction, NotScreened
+from cardea.contract.screening import NotScreened
 from drivers.api import ThermalFrameCaptured, Unfit
 from models.thermal import presence as stay
-from models.thermal.offset import Offset
+from models.thermal import reference_watch
+from models.thermal.correction import APART_C_MIN, Line
 from models.thermal.overrides import Overrides, meter_of
 from models.thermal.presence import BELIEVABLE_C_MAX, REPEAT_S, Manner, Presence
 from models.thermal.radiometry import Radiometer
 from models.thermal.reading import Measurement, Reading
-from models.thermal.reference import Reference, Seen, look
+from models.thermal.reference import Blackbody, Reference
+from models.thermal.reference_watch import Watch
 from models.thermal.roi import Hottest, Region, hottest, warm_pixels
 from models.thermal.uncertainty import Budget
 
-FLAT_FIELD_S = 2.0
-"""A correction younger than this still shows in the picture."""
-REFERENCE_S_MAX = 10.0
-"""The reference's last word counts for so long, as when somebody's shoulder hides it."""
+REFERENCES_MAX = 2
+SITE_C_MAX = 1.0
+"""More is no site's term but a fault of the set-up."""
 FROM_UNFIT: Mapping[Unfit, NotScreened] = {
     Unfit.WARMING_UP: NotScreened.WARMING_UP,
     Unfit.FLAT_FIELD: NotScreened.FLAT_FIELD,
@@ -40,10 +41,19 @@ PATIENCE_S: Mapping[NotScreened, float] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """How one device measures people."""
+    """How one device measures people.
+
+    Raises:
+        ValueError: references that give no correction, or a site's term beyond ``SITE_C_MAX``.
+    """
 
     region: Region
-    reference: Reference | None
+    references: tuple[Blackbody, ...]
+    """One or two; those whose place is told are :class:`Reference`, the others are searched for."""
+    reference_gone_s_max: float = 10.0
+    """The references' last word counts for so long, as when somebody's shoulder hides one."""
+    site_c: float = 0.0
+    """Added to every temperature; a constant."""
     overrides: Overrides = field(default_factory=Overrides)
     presence_px_min: int = 300
     """A face near enough to be measured has so many pixels as warm as a person: in 160 x 120 clips of real
@@ -53,17 +63,22 @@ class Position:
     manner: Manner = field(default_factory=Manner)
     budget: Budget = field(default_factory=Budget)
 
+    def __post_init__(self) -> None:
+        set_c = sorted(one.temp_c for one in self.references)
+        if len(set_c) > REFERENCES_MAX or (
+            len(set_c) == REFERENCES_MAX and set_c[1] - set_c[0] < APART_C_MIN
+        ):
+            raise ValueError(f"at most {REFERENCES_MAX} references, {APART_C_MIN:g} °C apart")
+        if not abs(self.site_c) <= SITE_C_MAX:
+            raise ValueError(f"a site's term is at most {SITE_C_MAX:g} °C")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
     """What the machine remembers."""
 
-    offset: Offset = field(default_factory=Offset)
+    watch: Watch = field(default_factory=Watch)
     presence: Presence = field(default_factory=Presence)
-    corrected_s: float | None = None
-    """When the sensor's last known flat-field correction was over."""
-    awaiting: NotScreened = NotScreened.REFERENCE_LOST
-    """Why the reference has to be seen (again) first."""
     condition: NotScreened | None = None
     since_s: float = 0.0
     """Since when ``condition`` stands."""
@@ -78,51 +93,70 @@ class Step:
     condition: NotScreened | None = None
     """Why nobody can be measured now, whether or not somebody is there."""
     offset_c: float | None = None
+    """What the references add in their middle, when all were seen in this frame and are believed."""
     spread_c: float | None = None
-    """Of the reference, when it was seen in this frame."""
+    """Of the least uniform reference, then."""
+    gain: float | None = None
+    """Of two references, then."""
     uncertainty_c: float | None = None
+    """Of whoever is measured."""
+    references: tuple[Reference, ...] = ()
+    """Where they are, as far as that is known."""
 
 
 def step(station: Station, frame: ThermalFrameCaptured, position: Position) -> tuple[Station, Step]:
     """The station after ``frame``. Never raises, whatever a device puts into a frame."""
-    now_s = frame.at.mono_s
-    station = _after_correction(station, frame)
-    station = replace(station, offset=station.offset.waited(now_s))
+    now_s, gone_s_max = frame.at.mono_s, position.reference_gone_s_max
+    watch = reference_watch.told(station.watch, frame, position.references)
     meter = meter_of(frame, position.overrides)
     condition = _unfit(frame, position, meter)
-    seen = None
-    if meter is not None and position.reference is not None and condition in (None, NotScreened.WARMING_UP):
-        seen = look(frame.raw, position.reference, meter)
-        station = replace(station, offset=_followed(station.offset, seen, position.reference, now_s))
-    condition = condition or _unsure(station, position, now_s)
-    top = hottest(frame.raw, position.region, meter) if meter is not None and condition is None else None
-    condition = condition or _unlike_a_person(top, station.offset.value_c)
-    uncertainty_c = position.budget.combined_c(station.offset.sd_c)
-    if condition is not None or top is None or meter is None:
+    if meter is not None and condition in (None, NotScreened.WARMING_UP):
+        watch = reference_watch.looked(watch, frame, meter, position.references, gone_s_max)
+    station = replace(station, watch=watch)
+    condition = condition or reference_watch.doubt(watch, now_s, gone_s_max)
+    if condition is not None or meter is None:
         station, reading = blocked(station, condition or NotScreened.FRAME_UNFIT, now_s)
-    else:
-        found = Measurement(
-            raw_c=top.apparent_c,
-            radiometry_c=top.mean_c - top.apparent_c,
-            reference_c=station.offset.value_c,
-            correction=Correction.ONE_POINT,
-            uncertainty_c=uncertainty_c,
-            reference_age_s=station.offset.age_s(now_s),
-        )
-        least_c = position.manner.presence_c_min - station.offset.value_c
-        if warm_pixels(frame.raw, position.region, meter, least_c) >= position.presence_px_min:
-            station, reading = measured(station, found, position.manner, now_s)
-            condition = nobody(station)
-        else:
-            station, reading = _nobody_near(station, now_s), None
-            condition = NotScreened.TOO_FAR if top.mean_c >= least_c else NotScreened.NOBODY_THERE
-    known = station.offset.settled and seen is not None and seen.there
-    return station, Step(
-        reading=reading,
-        condition=condition,
-        offset_c=station.offset.value_c if known else None,
-        spread_c=seen.spread_c if known and seen is not None else None,
-        uncertainty_c=uncertainty_c if known else None,
+        return station, _step(watch, condition, reading)
+    line = reference_watch.line(watch)
+    top = hottest(frame.raw, position.region, meter)
+    condition = _unlike_a_person(top, line)
+    if condition is not None or top is None:
+        station, reading = blocked(station, condition or NotScreened.FRAME_UNFIT, now_s)
+        return station, _step(watch, condition, reading)
+    least_c = line.reading_c(position.manner.presence_c_min - position.site_c)
+    if warm_pixels(frame.raw, position.region, meter, least_c) < position.presence_px_min:
+        condition = NotScreened.TOO_FAR if top.mean_c >= least_c else NotScreened.NOBODY_THERE
+        return _nobody_near(station, now_s), _step(watch, condition, None)
+    found = measurement(top, line, position, watch.age_s(now_s))
+    station, reading = measured(station, found, position.manner, now_s)
+    return station, replace(_step(watch, nobody(station), reading), uncertainty_c=found.uncertainty_c)
+
+
+def measurement(top: Hottest, line: Line, position: Position, reference_age_s: float) -> Measurement:
+    """A surface's temperature with every term that it is made of."""
+    return Measurement(
+        raw_c=top.apparent_c,
+        radiometry_c=top.mean_c - top.apparent_c,
+        reference_c=line.added_c(top.mean_c),
+        site_c=position.site_c,
+        correction=line.correction,
+        gain=line.gain,
+        uncertainty_c=position.budget.combined_c(line.uncertainty_c(top.mean_c)),
+        reference_age_s=reference_age_s,
+    )
+
+
+def _step(watch: Watch, condition: NotScreened | None, reading: Reading | None) -> Step:
+    seen = [track.seen for track in watch.tracks if track.seen is not None and track.offset.settled]
+    told = Step(reading=reading, condition=condition, references=watch.places)
+    if not seen or len(seen) < len(watch.tracks):
+        return told
+    offsets_c = [track.offset.value_c for track in watch.tracks]
+    return replace(
+        told,
+        offset_c=sum(offsets_c) / len(offsets_c),
+        spread_c=max(one.spread_c for one in seen),
+        gain=watch.gain.value if len(seen) == REFERENCES_MAX else None,
     )
 
 
@@ -154,26 +188,6 @@ def blocked(station: Station, condition: NotScreened, now_s: float) -> tuple[Sta
     return replace(station, told_s=now_s), Reading(at_s=now_s, presence=0, reason=condition)
 
 
-def _after_correction(station: Station, frame: ThermalFrameCaptured) -> Station:
-    """A correction under way or newer than the last one known takes the reference's word away."""
-    now_s, since_s = frame.at.mono_s, frame.since_flat_field_s
-    over_s = now_s if frame.unfit is Unfit.FLAT_FIELD else station.corrected_s
-    if since_s is not None and since_s >= 0.0:
-        over_s = now_s - since_s
-    known_s = station.corrected_s
-    station = replace(station, corrected_s=over_s)
-    newer = over_s is not None and known_s is not None and over_s - known_s > 0.5
-    if not newer and frame.unfit is not Unfit.FLAT_FIELD:
-        return station
-    return replace(station, offset=station.offset.corrected(), awaiting=NotScreened.FLAT_FIELD)
-
-
-def _followed(offset: Offset, seen: Seen | None, reference: Reference, now_s: float) -> Offset:
-    if seen is not None and seen.there:
-        return offset.looked(seen.error_c(reference), now_s)
-    return offset.lost() if offset.age_s(now_s) > REFERENCE_S_MAX else offset
-
-
 def _unfit(frame: ThermalFrameCaptured, position: Position, meter: Radiometer | None) -> NotScreened | None:
     """What in the frame itself speaks against measuring."""
     if frame.unfit is not None:
@@ -182,24 +196,11 @@ def _unfit(frame: ThermalFrameCaptured, position: Position, meter: Radiometer | 
         return NotScreened.WARMING_UP
     if meter is None:
         return NotScreened.FRAME_UNFIT
-    if frame.since_flat_field_s is not None and 0.0 <= frame.since_flat_field_s < FLAT_FIELD_S:
-        return NotScreened.FLAT_FIELD
     return None
 
 
-def _unsure(station: Station, position: Position, now_s: float) -> NotScreened | None:
-    """What about the reference speaks against measuring."""
-    offset = station.offset
-    if position.reference is None:
-        return NotScreened.NO_REFERENCE
-    if offset.age_s(now_s) > REFERENCE_S_MAX:
-        return NotScreened.REFERENCE_LOST
-    if not offset.settled:
-        return station.awaiting
-    return NotScreened.REFERENCE_DRIFTING if offset.drifting else None
-
-
-def _unlike_a_person(top: Hottest | None, offset_c: float) -> NotScreened | None:
+def _unlike_a_person(top: Hottest | None, line: Line) -> NotScreened | None:
     if top is None:
         return NotScreened.FRAME_UNFIT
-    return NotScreened.TOO_HOT if top.mean_c + offset_c > BELIEVABLE_C_MAX else None
+    believable = top.mean_c + line.added_c(top.mean_c) <= BELIEVABLE_C_MAX
+    return None if believable else NotScreened.TOO_HOT

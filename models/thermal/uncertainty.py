@@ -1,5 +1,7 @@
 """How far a surface temperature can be believed: the budget of a measurement against a reference, k = 1.
 
+What the correction by the reference leaves (its source, its offset, its gain) is ``correction.Line``'s.
+
 Terms after GUM (JCGM 100) for skin at 1 m: the emissivity of skin is known to ±0.005, what it reflects to
 ±3 °C. They leave u = 0.21 °C, U = 0.42 °C (k = 2), within the 0.5 °C of IEC 80601-2-59:2017.
 """
@@ -10,13 +12,14 @@ from dataclasses import dataclass
 COVERAGE = 2.0
 """k of an expanded uncertainty of 95 %."""
 
+REFERENCE_C = 0.15
+"""Of a usual reference source, at its own temperature."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """Standard uncertainties, °C."""
 
-    reference_c: float = 0.15
-    """Of the reference source: calibration and stability."""
     emissivity_c: float = 0.077
     reflected_c: float = 0.053
     """What the skin reflects of its surroundings."""
@@ -25,17 +28,9 @@ class Budget:
     spot_size_c: float = 0.10
     """The warmest point is smaller than what one pixel sees."""
 
-    def combined_c(self, offset_sd_c: float = 0.0) -> float:
-        """Root of the sum of squares; ``offset_sd_c`` is how unsure the reference correction is just now."""
-        terms = (
-            self.reference_c,
-            self.emissivity_c,
-            self.reflected_c,
-            self.drift_c,
-            self.spot_size_c,
-            offset_sd_c,
-        )
-        return math.hypot(*terms)
+    def combined_c(self, correction_c: float = REFERENCE_C) -> float:
+        """Root of the sum of squares; ``correction_c`` is what the correction leaves just now."""
+        return math.hypot(self.emissivity_c, self.reflected_c, self.drift_c, self.spot_size_c, correction_c)
 
 
 def expanded_c(combined_c: float) -> float:

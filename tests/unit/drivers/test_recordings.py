@@ -17,6 +17,7 @@ from drivers.sim.recordings import INDEX, with_recordings
 from drivers.sim.settings import TowerSettings
 from drivers.sim.thermometers import CameraAtDoor
 from edge.settings import GatewaySettings
+from edge.thermometry_positions import references_of
 from models.thermal.radiometry import radiometer
 from models.thermal.reference import Reference, look
 
@@ -96,10 +97,9 @@ def test_the_real_clips_show_the_demo_gateways_reference(
     played = camera(with_recordings(settings, test_data))
     assert len(played.clip_names) >= 2
     gateway: GatewaySettings = demo("gateway", GatewaySettings, tmp_path)
-    told = gateway.thermometers["lepton-1"].reference
-    assert told is not None
-    assert told.temp_c == played.reference_c
-    reference = Reference(temp_c=told.temp_c, row=told.row, column=told.column, radius_px=told.radius_px)
+    (reference,) = references_of(gateway.thermometers["lepton-1"])
+    assert isinstance(reference, Reference)
+    assert reference.temp_c == played.reference_c
     meter = radiometer(LinearScale(gain_c=0.01, offset_c=-273.15), None)
     door = CameraAtDoor(played, 7, SystemClock())
     for number in range(len(played.clip_names)):

@@ -62,7 +62,7 @@ ERROR_C = 1.8
 LEPTON = LinearScale(gain_c=0.01, offset_c=-273.15)
 SEES = Thermometer(
     roi=Region(top=40, left=20, bottom=110, right=110),
-    reference=Reference(temp_c=37.0, row=20, column=130, radius_px=6.0),
+    references=(Reference(temp_c=37.0, row=20, column=130, radius_px=6.0),),
 )
 SCREENS = PortalPolicy(require_screening=True, degrade=Degrade.STAFF_CHECK)
 
@@ -402,7 +402,7 @@ def test_a_terminals_own_reading_still_comes_in_by_the_same_door(play: Play) -> 
 
 # --- nobody is screened -----------------------------------------------------------------------------
 
-BARE = SEES.model_copy(update={"reference": None})
+BARE = SEES.model_copy(update={"references": ()})
 UNABLE: dict[NotScreened, tuple[dict[str, Any], Any, Thermometer]] = {
     NotScreened.WARMING_UP: ({"uptime_s": 60.0}, picture(35.4), SEES),
     NotScreened.NO_REFERENCE: ({}, picture(35.4), BARE),
@@ -485,7 +485,8 @@ def test_a_drifting_sensor_is_an_alert_at_once_and_an_empty_room_never(play: Pla
         await t.show(picture(None), 60, fps=2.0)
         await t.show(picture(35.4), 5)
         assert await t.alerts() == []
-        await t.show(picture(None, error_c=ERROR_C - 1.0), 1)
+        for number in range(10):
+            await t.show(picture(None, error_c=ERROR_C - 0.1 * number), 0.5)
         assert await t.alerts() == ["reference_drifting"]
         await t.show(picture(None, error_c=ERROR_C - 1.0), 14)
         assert await t.alerts() == ["reference_drifting", "cleared"]

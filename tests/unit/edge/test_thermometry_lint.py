@@ -24,10 +24,10 @@ from edge.references import ChannelRef
 from edge.schema import gateway_schema
 from edge.thermal_lint import scene_misfits
 from edge.thermometry_positions import position_of
+from models.thermal.overrides import Overrides
 from models.thermal.presence import Manner
 from models.thermal.reference import Reference
 from models.thermal.roi import Region
-from models.thermal.station import Overrides
 
 
 class NoSettings(DeviceSettings):
@@ -72,7 +72,7 @@ hardwired_fire_release = true
 ingress = { readers = ["gate"], thermometers = ["gate", "door-cam", "wrist"], actuator = { device = "gate" } }
 [thermometers.door-cam]
 roi = { top = 10, left = 20, bottom = 110, right = 120 }
-reference = { temp_c = 37.0, row = 20, column = 140, radius_px = 6, uncertainty_c = 0.1 }
+references = [{ temp_c = 37.0, row = 20, column = 140, radius_px = 6, uncertainty_c = 0.1 }]
 conditions = { emissivity = 0.97 }
 warm_up_s = 600
 presence_c_min = 32.5
@@ -122,8 +122,9 @@ def test_a_position_is_what_the_file_says(read: Read) -> None:
     position = position_of(loaded.settings.thermometers["door-cam"])
     assert position is not None
     assert position.region == Region(top=10, left=20, bottom=110, right=120)
-    assert position.reference == Reference(temp_c=37.0, row=20, column=140, radius_px=6.0)
-    assert position.budget.reference_c == 0.1
+    assert position.references == (
+        Reference(temp_c=37.0, uncertainty_c=0.1, row=20, column=140, radius_px=6.0),
+    )
     assert position.overrides == Overrides(emissivity=0.97)
     assert position.warm_up_s == 600
     assert position.presence_px_min == 200

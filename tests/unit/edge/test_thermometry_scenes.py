@@ -40,7 +40,7 @@ from edge.thermometer_settings import Reference, Region, Thermometer
 LEPTON = LinearScale(gain_c=0.01, offset_c=-273.15)
 BOILER = Thermometer(
     roi=Region(top=40, left=20, bottom=110, right=110),
-    reference=Reference(temp_c=37.0, row=20, column=130, radius_px=6.0),
+    references=(Reference(temp_c=37.0, row=20, column=130, radius_px=6.0),),
 )
 
 
@@ -195,7 +195,7 @@ hardwired_fire_release = true
 ingress = { readers = ["gate"], thermometers = ["camera", "wrist"], actuator = { device = "gate" } }
 [thermometers.camera]
 roi = { top = 40, left = 20, bottom = 110, right = 110 }
-reference = { temp_c = 37.0, row = 20, column = 130, radius_px = 6 }
+references = [{ temp_c = 37.0, row = 20, column = 130, radius_px = 6 }]
 [policy]
 default = { degrade = "closed", require_screening = true }
 """

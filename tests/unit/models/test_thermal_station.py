@@ -20,16 +20,17 @@ from cardea.contract.screening import NotScreened
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import Conditions, LinearScale, Planck, SpotMeasured, ThermalFrameCaptured, Unfit
 from models.thermal import spot, station
+from models.thermal.overrides import Overrides
 from models.thermal.presence import AWAY_S, GAP_S_MAX, REPEAT_S, UNSTEADY_S_MAX, Manner
 from models.thermal.radiometry import radiometer
 from models.thermal.reading import Reading
-from models.thermal.reference import Reference
+from models.thermal.reference import Blackbody, Reference
 from models.thermal.roi import Region
-from models.thermal.station import REFERENCE_S_MAX, Overrides, Position, Station, Step
+from models.thermal.station import Position, Station, Step
 
 LEPTON = LinearScale(gain_c=0.01, offset_c=-273.15)
 DISC = Reference(temp_c=37.0, row=20, column=130, radius_px=6.0)
-POSITION = Position(region=Region(top=40, left=20, bottom=110, right=110), reference=DISC)
+POSITION = Position(region=Region(top=40, left=20, bottom=110, right=110), references=(DISC,))
 ERROR_C = 1.8
 """The sensor of these tests reads this much too low."""
 FPS = 9.0
@@ -227,7 +228,7 @@ def test_what_the_site_knows_better_overrules_the_camera() -> None:
 
 
 def test_l7_no_reference_no_screening() -> None:
-    door = Door(replace(POSITION, reference=None))
+    door = Door(replace(POSITION, references=()))
     told = door.show(picture(35.5), round(3 * FPS))
     assert [reading.reason for reading in told] == [NotScreened.NO_REFERENCE] * 3
     assert {reading.state(37.3) for reading in told} == {ScreeningState.NOT_SCREENED}
@@ -271,7 +272,7 @@ def test_after_a_flat_field_correction_nothing_counts_until_the_reference_was_se
     hidden = picture(35.5, error_c=after_c, disc_c=24.0)
     assert door.show(hidden, 9) == []
     assert door.condition is NotScreened.FLAT_FIELD
-    told = door.show(picture(35.5, error_c=after_c), 9)
+    told = door.show(picture(35.5, error_c=after_c), 16)
     assert [reading.reason for reading in told] == [None]
     assert before.measurement is not None
     assert told[0].measurement is not None
@@ -295,11 +296,11 @@ def test_a_correction_is_noticed_by_its_time_alone(door: Door) -> None:
 
 def test_a_hidden_reference_counts_for_a_while_and_then_nobody_is_measured(door: Door) -> None:
     hidden = picture(35.5, disc_c=24.0)
-    told = door.show(hidden, round((REFERENCE_S_MAX - 1) * FPS))
+    told = door.show(hidden, round((POSITION.reference_gone_s_max - 1) * FPS))
     assert all(reading.measurement is not None for reading in told)
     last = told[-1].measurement
     assert last is not None
-    assert last.reference_age_s == pytest.approx(REFERENCE_S_MAX - 1.5, abs=1.0)
+    assert last.reference_age_s == pytest.approx(POSITION.reference_gone_s_max - 1.5, abs=1.0)
     assert last.uncertainty_c > 0.212
     told = door.show(hidden, round(4 * FPS))
     assert told[-1].reason is NotScreened.REFERENCE_LOST
@@ -308,16 +309,29 @@ def test_a_hidden_reference_counts_for_a_while_and_then_nobody_is_measured(door:
     assert told[-1].measurement is not None
 
 
-@pytest.mark.parametrize("disc", [replace(DISC, row=300), replace(DISC, temp_c=60.0), replace(DISC, row=100)])
-def test_a_reference_that_is_not_there_screens_nobody(disc: Reference) -> None:
-    door = Door(replace(POSITION, reference=disc))
+@pytest.mark.parametrize("disc", [replace(DISC, temp_c=60.0), Blackbody(temp_c=60.0)])
+def test_a_reference_that_is_not_there_screens_nobody(disc: Blackbody) -> None:
+    door = Door(replace(POSITION, references=(disc,)))
     told = door.show(picture(35.5), round(3 * FPS))
     assert {reading.reason for reading in told} == {NotScreened.REFERENCE_LOST}
 
 
+@pytest.mark.parametrize("disc", [replace(DISC, row=300), replace(DISC, row=100), Blackbody(temp_c=37.0)])
+def test_a_reference_that_is_elsewhere_or_anywhere_is_searched_for(disc: Blackbody) -> None:
+    door = Door(replace(POSITION, references=(disc,)))
+    told = door.show(picture(35.5), round(3 * FPS))
+    assert [reading.reason for reading in told] == [NotScreened.REFERENCE_LOST, None]
+    assert told[-1].measurement is not None
+    assert told[-1].measurement.surface_temp_c == pytest.approx(35.5, abs=0.02)
+    (place,) = door.steps[-1].references
+    assert (place.row, place.column, place.radius_px) == pytest.approx((20, 130, 6.0), abs=0.3)
+
+
 def test_a_sensor_that_drifts_too_fast_measures_nobody(door: Door) -> None:
-    told = door.show(picture(35.5, error_c=ERROR_C + 0.8), 9)
-    assert {reading.reason for reading in told} == {NotScreened.REFERENCE_DRIFTING}
+    told: list[Reading] = []
+    for number in range(round(8 * FPS)):
+        told += door.show(picture(35.5, error_c=ERROR_C + 0.01 * number))
+    assert told[-1].reason is NotScreened.REFERENCE_DRIFTING
     door.show(picture(None, error_c=ERROR_C + 0.8), round(12 * FPS))
     assert door.condition is NotScreened.NOBODY_THERE
 
@@ -366,7 +380,7 @@ any_frame = st.builds(
 )
 SMALL = Position(
     region=Region(top=2, left=2, bottom=8, right=8),
-    reference=Reference(temp_c=37.0, row=9, column=9, radius_px=2.5),
+    references=(Reference(temp_c=37.0, row=9, column=9, radius_px=2.5),),
     presence_px_min=5,
     manner=Manner(presence_c_min=-400.0, frames=1),
 )
@@ -418,7 +432,7 @@ def test_real_door_clips_give_believable_surface_temperatures_and_no_false_alarm
         region = Region(top=30, left=10, bottom=115, right=min(110, column - 3 * radius_px))
         if row < 60:
             region = Region(top=row + 3 * radius_px, left=10, bottom=115, right=150)
-        door = Door(Position(region=region, reference=reference))
+        door = Door(Position(region=region, references=(reference,)))
         clock = clip["uptime_s"] - clip["uptime_s"][0]
         told: list[Reading] = []
         for raw, up_s, ffc_s, now_s in zip(
