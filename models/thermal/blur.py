@@ -13,17 +13,21 @@ import numpy.typing as npt
 
 from models.thermal.radiometry import Temperatures
 
-PERSON_C = 26.0
+PERSON_C = 30.0
 """What is warmer may be part of a person, whatever the room."""
-ABOVE_C = 2.0
-"""So may what is this much warmer than the middle of the picture, as clothes are in a cold hall."""
-SKIN_C = 28.0
-"""What is warmer may be a face; a face out of the cold is, somewhere."""
+ABOVE_C = 1.5
+"""So may what is this much warmer than the middle of the picture, as hair and clothes are."""
+SKIN_C, SKIN_ABOVE_C = 28.0, 1.0
+"""What is warmer, and warmer than the least of a person, may be a face; a face out of the cold is, somewhere."""
 BLOCKS_PER_FACE = 4
 FACE_SHARE_MIN = 0.5
-"""A face is taken to be half as high as the picture, and higher where more than that is as warm as skin."""
-HEAD_PER_SKIN = 1.25
-"""Hair, a cap or a scarf is colder than skin, and hides as much again of the head."""
+"""A face is taken to be half as high as the picture is, and higher where a wider patch is as warm as skin."""
+SKIN_SPREAD_C = 2.0
+"""Bare skin differs by no more, but for noses, which are small."""
+HOLE_SHARE = 0.16
+"""Cold glasses, noses and masks are holes in a face as wide as this share of the picture at the most."""
+HEIGHT_PER_WIDTH = 1.7
+"""Of a head, to the widest circle of skin in it."""
 Edges = npt.NDArray[np.intp]
 """Where blocks begin, and where the last one ends."""
 _Value = TypeVar("_Value", bound=np.generic)
@@ -51,16 +55,30 @@ def all_blurred(temps_c: Temperatures) -> Temperatures:
 
 def may_be_person(temps_c: Temperatures) -> npt.NDArray[np.bool_]:
     """Where a person may be; what is not a number may."""
-    return ~(temps_c < min(PERSON_C, float(np.median(temps_c)) + ABOVE_C))
+    return ~(temps_c < _person_c(temps_c))
+
+
+def _person_c(temps_c: Temperatures) -> float:
+    return min(PERSON_C, float(np.median(temps_c)) + ABOVE_C)
 
 
 def side_px(temps_c: Temperatures) -> int:
     """The least side of a block: a fourth of the largest face there may be."""
-    skin = (~(temps_c < SKIN_C)).astype(np.uint8)
-    _, _, parts, _ = cv2.connectedComponentsWithStats(skin, connectivity=8)
-    sides: Any = parts[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
-    face_px = max(FACE_SHARE_MIN * min(temps_c.shape), HEAD_PER_SKIN * float(sides.max(initial=0)))
-    return math.ceil(face_px / BLOCKS_PER_FACE)
+    shorter = min(temps_c.shape)
+    hole = max(1, round(HOLE_SHARE * shorter))
+    skin = (~(temps_c < _skin_c(temps_c))).astype(np.uint8)
+    skin = cv2.copyMakeBorder(skin, hole, hole, hole, hole, cv2.BORDER_REPLICATE)
+    whole = cv2.morphologyEx(skin, cv2.MORPH_CLOSE, np.ones((hole, hole), np.uint8))
+    deep = cv2.distanceTransform(whole, cv2.DIST_L2, 5)[hole:-hole, hole:-hole]
+    face_px = max(FACE_SHARE_MIN * shorter, HEIGHT_PER_WIDTH * 2.0 * float(deep.max()))
+    return math.ceil(min(face_px, max(temps_c.shape)) / BLOCKS_PER_FACE)
+
+
+def _skin_c(temps_c: Temperatures) -> float:
+    """From here on it is bare skin rather than cloth, which is nearly as warm in a warm room."""
+    least_c = max(SKIN_C, _person_c(temps_c) + SKIN_ABOVE_C)
+    warm_c = temps_c[temps_c >= least_c]
+    return least_c if warm_c.size == 0 else max(least_c, float(np.percentile(warm_c, 90)) - SKIN_SPREAD_C)
 
 
 def _edges(pixels: int, side: int) -> Edges:

@@ -107,6 +107,19 @@ def test_a_face_of_any_size_is_at_most_five_by_four_blocks(at: tuple[int, int], 
     assert distinct(raw, at, high, round(0.7 * high))[0] > down
 
 
+def test_a_camera_that_hangs_sideways_knows_nobody_either() -> None:
+    raw = face((5, 20), 80).T.copy()
+    down, across = distinct(blurred(raw), (20, 5), 56, 80)
+    assert down <= 4
+    assert across <= 5
+
+
+def test_a_shirt_nearly_as_warm_as_its_wearer_makes_no_block_finer() -> None:
+    raw = face()
+    raw[raw == 25.0] = 31.0
+    assert side_px(raw) >= side_px(face())
+
+
 def test_hair_glasses_and_collar_go_with_the_face_and_the_room_stays_sharp() -> None:
     raw = face()
     raw[100:, 120:] = 22.2  # a cold shelf
