@@ -18,7 +18,7 @@ PERSON_C = 30.0
 ABOVE_C = 1.5
 """So may what is this much warmer than the middle of the picture, as hair and clothes are."""
 SKIN_C, SKIN_ABOVE_C = 28.0, 1.0
-"""What is warmer, and warmer than the least of a person, may be a face; a face out of the cold is, somewhere."""
+"""What is warmer, and warmer than the least of a person, may be a face; out of the cold some of it is."""
 BLOCKS_PER_FACE = 4
 FACE_SHARE_MIN = 0.5
 """A face is taken to be half as high as the picture is, and higher where a wider patch is as warm as skin."""
