@@ -36,6 +36,7 @@ STATES = frozenset(
         AlertKind.TAMPER,
         AlertKind.ZONE_LOCKOUT,
         AlertKind.LAMP_WORN,
+        AlertKind.SCREENING_RATE,
     }
 )
 """Conditions that last until evidence clears them; all other alerts are happenings."""

@@ -71,6 +71,35 @@ class ConditionsOverride(Settings):
     )
 
 
+class ScreeningWatchSettings(Settings):
+    """What watches over a thermometer's screenings: a second look at "normal", and its alarm rate."""
+
+    baseline_people: int = Field(
+        default=30,
+        ge=10,
+        le=300,
+        description="So many people of the day make a baseline; who is unlike them is measured again",
+    )
+    target_rate: float = Field(
+        default=0.01, ge=0.002, le=0.3, description="Share of people called elevated when all is well"
+    )
+    detectable_rate: float = Field(
+        default=0.04, ge=0.004, le=0.9, description="Share that staff are told of; at least twice target_rate"
+    )
+    false_alarm_people: float = Field(
+        default=10000,
+        ge=100,
+        le=1000000,
+        description="So many people on average between two alerts while the share is at its target",
+    )
+
+    @model_validator(mode="after")
+    def _apart(self) -> "ScreeningWatchSettings":
+        if self.detectable_rate < 2 * self.target_rate:
+            raise ValueError("detectable_rate must be at least twice target_rate")
+        return self
+
+
 class Thermometer(Settings):
     """How one device measures people."""
 
@@ -120,6 +149,9 @@ class Thermometer(Settings):
     )
     steady_c: float = Field(
         default=0.3, ge=0.02, le=2, description="Within which they must agree; °C from least to most"
+    )
+    screening_watch: ScreeningWatchSettings = Field(
+        default=ScreeningWatchSettings(), description="What watches over its screenings"
     )
     spot_uncertainty_c: float | None = Field(
         default=None,

@@ -105,6 +105,8 @@ class AlertKind(StrEnum):
     ZONE_ABORTED = "zone_aborted"
     LAMP_WORN = "lamp_worn"
     DOSE_SHORT = "dose_short"
+    SCREENING_RATE = "screening_rate"
+    """More people are called elevated than a sound thermometer would."""
 
 
 class DeviceState(StrEnum):

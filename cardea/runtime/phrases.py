@@ -114,6 +114,7 @@ _ALERTS: Mapping[StrEnum, str] = {
     AlertKind.ZONE_ABORTED: msg("Disinfection aborted"),
     AlertKind.LAMP_WORN: msg("Disinfection lamp worn out"),
     AlertKind.DOSE_SHORT: msg("Disinfection dose not reached"),
+    AlertKind.SCREENING_RATE: msg("Thermometer calls too many people elevated"),
 }
 _ZONE_STATES: Mapping[StrEnum, str] = {
     ZoneState.DISABLED: msg("Disabled"),

@@ -153,5 +153,6 @@ NOT_SHOWN: Mapping[AlertKind, str] = {
     AlertKind.STORE_FULL: "needs a full disk",
     AlertKind.CLOCK_UNSYNCHRONISED: "is up to this machine's own clock",
     AlertKind.CLONE: "needs a second gateway with a copied certificate",
+    AlertKind.SCREENING_RATE: "needs a thermometer that calls a third of the people elevated",
 }
 """Alerts that no simulated device can bring about, and why."""
