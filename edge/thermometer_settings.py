@@ -1,9 +1,12 @@
 """[thermometers.<device>]: where in its frames a thermal device measures people, against which reference."""
 
+from enum import StrEnum
+
 from pydantic import Field, model_validator
 
 from cardea.runtime.config import Settings
 from edge.position_settings import PositionFacts
+from edge.registration_settings import Registration
 from models.thermal.correction import APART_C_MIN
 
 
@@ -69,6 +72,14 @@ class ConditionsOverride(Settings):
     window_transmission: float | None = Field(
         default=None, ge=0.3, le=1, description="Share of the radiation that the window lets through"
     )
+
+
+class ShowsPeople(StrEnum):
+    """What the console may see of a device that people stand before (docs/decisions/0015)."""
+
+    OFF = "off"
+    BLURRED = "blurred"
+    ENTITLED = "entitled"
 
 
 class ScreeningWatchSettings(Settings):
@@ -159,6 +170,17 @@ class Thermometer(Settings):
         le=3,
         description="Standard uncertainty (k = 1) of a pyrometer's spot; without it it screens nobody; °C",
     )
+    picture: ShowsPeople = Field(
+        default=ShowsPeople.OFF,
+        description="The console's picture of it: off; people blurred here; or also clear, for a minute at the "
+        "most, for staff who say why, which the audit chain keeps",
+    )
+    camera: str | None = Field(
+        default=None, description="Visible camera beside it: where it sees a face, canthi are measured"
+    )
+    registration: Registration | None = Field(
+        default=None, description="Where that camera's picture lies in the thermal one"
+    )
     position: PositionFacts | None = Field(
         default=None,
         description="What its position is declared to be; unless that complies, it only gives advice",
@@ -174,6 +196,10 @@ class Thermometer(Settings):
         set_c = [one.temp_c for one in self.references]
         if len(set_c) > 1 and max(set_c) - min(set_c) < APART_C_MIN:
             raise ValueError(f"two references tell of a gain only when set {APART_C_MIN:g} °C apart or more")
+        if (self.camera is None) != (self.registration is None):
+            raise ValueError(
+                "camera and registration belong together: cardea thermal register makes the latter"
+            )
         if self.site_c and not self.site_source.strip():
             raise ValueError("site_c needs its site_source: whose comparison, of what, when")
         return self
