@@ -172,8 +172,8 @@ class Thermometer(Settings):
     )
     picture: ShowsPeople = Field(
         default=ShowsPeople.OFF,
-        description="The console's picture of it: off; people blurred here; or also clear, for a minute at the "
-        "most, for staff who say why, which the audit chain keeps",
+        description="The console's picture of it: off; people blurred here; or also clear, for a minute at "
+        "the most, for staff who say why, which the audit chain keeps",
     )
     camera: str | None = Field(
         default=None, description="Visible camera beside it: where it sees a face, canthi are measured"
