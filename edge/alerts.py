@@ -26,6 +26,7 @@ STATES = frozenset(
         AlertKind.DEVICE_GARBAGE,
         AlertKind.CHECK_UNAVAILABLE,
         AlertKind.THERMOMETER_UNFIT,
+        AlertKind.THERMOMETER_NORMALISED,
         AlertKind.FIRE,
         AlertKind.FIRE_TROUBLE,
         AlertKind.DOOR_HELD,
@@ -115,6 +116,10 @@ class Alerts:
         cleared = AlertCleared(self._entropy.new_id(), wire_time(self._clock.now()), fingerprint, evidence)
         committed = self._recorder.follow(Lane.ALERT, encode(cleared))
         committed.add_done_callback(lambda done: self._note(fingerprint, done))
+
+    def stands(self, alarm: Alarm) -> bool:
+        """Whether the condition has been raised, by whichever run of this gateway, and not cleared."""
+        return self.fingerprint(alarm) in self._open
 
     @property
     def open(self) -> int:

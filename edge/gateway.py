@@ -33,6 +33,7 @@ from drivers.api import (
 )
 from edge.alerts import Alerts
 from edge.audit import Audit
+from edge.compensation import Compensation
 from edge.decide.decision import LogDrill
 from edge.device_facts import DeviceFact
 from edge.device_log import DeviceLog
@@ -52,6 +53,7 @@ from edge.site_socket import SiteSocket
 from edge.storage import Stores
 from edge.supervisor import Supervisor, Surroundings
 from edge.telemetry import Telemetry
+from edge.thermometer_advice import Advised, Compliances
 from edge.thermometry import Thermometry
 from edge.topology import thresholds
 from edge.uplink import Uplink
@@ -148,11 +150,13 @@ class Gateway:
         self._portals = {name: PortalTask(name, portal, means) for name, portal in settings.portals.items()}
         self._zones = {name: self._zone(name, zone, means) for name, zone in settings.zones.items()}
         cameras = {name for portal in settings.portals.values() for name in portal.ingress.cameras}
-        report = self._telemetry.report
+        thermometers, names = settings.thermometers, {name: one.device.driver for name, one in fitted.items()}
+        self._compliances = Compliances(thermometers, names, host.clock)
+        report = self._report
         self._sight = Sight(cameras, host.open_detector, host.clock, alerts, report, self._take)
-        thermometers = settings.thermometers
+        advised = {name: Advised(task, self._compliances) for name, task in self._portals.items()}
         self._thermometry = Thermometry(
-            means.drivers, thermometers, settings.portals, self._portals, alerts, report, lambda *_: None
+            means.drivers, thermometers, settings.portals, advised, alerts, report, lambda *_: None
         )
         self._scenes = Scenes(settings.scenes, thermometers, host.clock, self._publish)
         self._router = Router(
@@ -162,6 +166,7 @@ class Gateway:
             self._sight.take,
             self._measure,
             tuple(self._zones.values()),
+            Compensation(alerts).seen,
         )
         log.news = self._router.device_changed
         self._supervisor = supervisor
@@ -230,6 +235,11 @@ class Gateway:
         self._thermometry.take(device, event)
         if isinstance(event, ThermalFrameCaptured):
             self._scenes.take(device, event)
+
+    def _report(self, series: str, value: float) -> None:
+        """A number: into the telemetry, and to the positions whose room it measures."""
+        self._compliances.note(series, value)
+        self._telemetry.report(series, value)
 
     async def _publish(self, leaf: Leaf, payload: bytes) -> bool:
         uplink = self._stores.uplink
@@ -346,6 +356,7 @@ class Gateway:
             },
             "sight": self._sight.picture(),
             "thermometers": self._thermometry.picture(),
+            "positions": self._compliances.picture(),
             "portals": {name: portal.picture() for name, portal in self._portals.items()},
             "zones": {name: zone.picture() for name, zone in self._zones.items()},
         }

@@ -106,7 +106,7 @@ def _configured(thermometer: Thermometer) -> Said:
 def _computed(position: PositionFacts, around: Around) -> Said:
     sensor = around.sensor(position.camera)
     sides = _columns_and_rows(position.camera, sensor, around.clip)
-    fov_deg = position.camera.fov_horizontal_deg or (sensor.fov_horizontal_deg if sensor else None)
+    fov_deg = (sensor.fov_horizontal_deg if sensor else None) or position.camera.fov_horizontal_deg
     spot = _spot_mm(position.camera, _distance_m(position, around), sides, fov_deg)
     yield Figure.SPOT_SIZE, values(spot)
     yield Figure.FACE, None if spot is None or sides is None else face_px(spot, *sides)

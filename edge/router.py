@@ -23,6 +23,8 @@ Report = Callable[[str, float], None]
 """A number of a series; never waits."""
 Look = Callable[[str, PictureCaptured], None]
 """A picture to be looked at; never waits."""
+Watch = Callable[[str, TemperatureMeasured], TemperatureMeasured]
+"""A terminal's temperature on its way: the same, or marked as one that only gives advice."""
 Measure = Callable[[str, ThermalFrameCaptured | SpotMeasured], None]
 """A thermal frame or spot to be measured; never waits."""
 
@@ -59,6 +61,7 @@ class Router:
         look: Look,
         measure: Measure,
         zones: Sequence[WatchesDevices] = (),
+        watch: Watch = lambda _device, event: event,
     ) -> None:
         self._users: dict[str, list[Takes]] = {}
         for name, portal in portals.items():
@@ -70,6 +73,7 @@ class Router:
         self._report = report
         self._look = look
         self._measure = measure
+        self._watch = watch
 
     async def take(self, device: str, event: DeviceEvent) -> Verdict:
         """Hand an event to every portal that uses the device; refused when one of them refuses."""
@@ -79,6 +83,8 @@ class Router:
         if isinstance(event, ThermalFrameCaptured | SpotMeasured):
             self._measure(device, event)
             return Accepted()
+        if isinstance(event, TemperatureMeasured):
+            event = self._watch(device, event)
         self._numbers(device, event)
         users = self._users.get(device, ())
         if len(users) == 1:

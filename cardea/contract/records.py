@@ -100,6 +100,7 @@ class AlertKind(StrEnum):
     CLONE = "clone"
     TAMPER = "tamper"
     THERMOMETER_UNFIT = "thermometer_unfit"
+    THERMOMETER_NORMALISED = "thermometer_normalised"
     CHECK_UNAVAILABLE = "check_unavailable"
     ZONE_LOCKOUT = "zone_lockout"
     ZONE_ABORTED = "zone_aborted"

@@ -109,6 +109,7 @@ _ALERTS: Mapping[StrEnum, str] = {
     AlertKind.CLONE: msg("Two gateways use the same identity"),
     AlertKind.TAMPER: msg("Device tampered with"),
     AlertKind.THERMOMETER_UNFIT: msg("Thermometer cannot be trusted now"),
+    AlertKind.THERMOMETER_NORMALISED: msg("Thermometer bends its readings toward normal"),
     AlertKind.CHECK_UNAVAILABLE: msg("A check is unavailable: its model is missing or refused"),
     AlertKind.ZONE_LOCKOUT: msg("Disinfection zone locked out"),
     AlertKind.ZONE_ABORTED: msg("Disinfection aborted"),

@@ -147,6 +147,7 @@ STANDING: Mapping[AlertKind, str] = {
 NOT_SHOWN: Mapping[AlertKind, str] = {
     AlertKind.DEVICE_MISCONFIGURED: "needs a wrong configuration and lasts until a restart",
     AlertKind.GATEWAY_SILENT: "needs the gateway stopped for longer than gateway_silent_s: kill -STOP it",
+    AlertKind.THERMOMETER_NORMALISED: "needs a terminal that normalises (sim.toml) and a hundred people",
     AlertKind.STATUS_RED: "needs a health status from the district, which the demo has no source of",
     AlertKind.VESTIBULE_OCCUPIED: "needs a two-door vestibule with an occupancy sensor",
     AlertKind.STORE_STALLED: "needs a disk that stalls",

@@ -56,6 +56,9 @@ class Terminal(Settings):
     decides: Literal["gateway", "terminal"] = Field(
         default="gateway", description="Who decides: the gateway, whom it asks, or the terminal by itself"
     )
+    normalises: bool = Field(
+        default=False, description="Whether it bends what it measures toward a healthy temperature"
+    )
 
 
 class TcpReader(Settings):

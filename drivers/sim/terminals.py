@@ -14,13 +14,18 @@ from drivers.sim.world import Visit
 
 _DOOR_EVENT, _DOOR_OPENED, _DOOR_CLOSED, _DOOR_FORCED = 5, 25, 26, 27
 _JSON = "application/json"
+HEALTHY_C, BENT = 36.5, 0.3
+"""A terminal that normalises shows this share of what a reading is away from a healthy one."""
 
 
 class TerminalStation:
     """One terminal and the door that it releases."""
 
-    def __init__(self, device: HikvisionTerminal, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self, device: HikvisionTerminal, clock: Clock, entropy: Entropy, *, normalises: bool = False
+    ) -> None:
         self._device = device
+        self._honesty = BENT if normalises else 1.0
         self._clock = clock
         self._entropy = entropy
 
@@ -52,11 +57,16 @@ class TerminalStation:
             employee_no=visit.value if visit.kind is CredentialKind.FACE else "",
             card=visit.value if visit.kind is CredentialKind.CARD else "",
             qr=text,
-            temp_c=visit.surface_temp_c,
+            temp_c=self._shown_c(visit.surface_temp_c),
             mask=visit.masked,
             known=visit.passes > 0,
         )
         return verdict.granted
+
+    def _shown_c(self, measured_c: float | None) -> float | None:
+        if measured_c is None:
+            return None
+        return round(HEALTHY_C + self._honesty * (measured_c - HEALTHY_C), 1)
 
     def leaf(self, *, is_open: bool, forced: bool) -> None:
         """The door contact that is wired to the terminal moved."""
@@ -100,4 +110,4 @@ def terminal(name: str, settings: Terminal, password: str, clock: Clock, entropy
         serial_number=f"DS-K1T671TM-SIM-{name.upper()}",
         remote_check=settings.decides == "gateway",
     )
-    return TerminalStation(device, clock, entropy)
+    return TerminalStation(device, clock, entropy, normalises=settings.normalises)

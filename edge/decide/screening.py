@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from cardea.contract.records import ScreeningState
 from drivers.api import TemperatureMeasured
 from edge.decide.evidence import Screening
-
-BELIEVABLE_C = (30.0, 45.0)
-"""No skin in front of a terminal is colder or warmer."""
+from models.thermal.compensation import BELIEVABLE_C
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +34,14 @@ class ScreeningLimits:
 def screen(reading: TemperatureMeasured, limits: ScreeningLimits, *, compliant: bool) -> Screening:
     """What the reading says; ``compliant`` is whether the thermometer has been shown to conform.
 
+    One that turns readings into "body temperatures" hides fevers, whatever was shown: it gives advice.
     The vendor's own "abnormal" turns a normal reading into a retest; its "normal" turns nothing into normal.
     """
     state = _state(reading.value_c, limits)
     if state is ScreeningState.NORMAL and reading.abnormal:
         state = ScreeningState.RETEST
     measured_c = reading.value_c if math.isfinite(reading.value_c) else None
-    return Screening(state, measured_c, compliant)
+    return Screening(state, measured_c, compliant and not reading.vendor_compensated)
 
 
 def _state(value_c: float, limits: ScreeningLimits) -> ScreeningState:

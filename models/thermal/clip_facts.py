@@ -53,7 +53,7 @@ class ClipFacts:
     reference_stability_c: float | None
     """Expanded (k = 2), against what surrounds the reference; the sensor's own drift is common to both."""
     face_px: tuple[int, int] | None
-    """Width and height of the largest warm spot."""
+    """Width and height of the largest spot as warm as skin; without a reference nothing is known to be."""
 
     def figures(self, declared: Figures, reference_drift_c: float | None) -> Figures:
         """What overrules ``declared``.
@@ -88,7 +88,7 @@ def look_at(footage: Footage, meter: Radiometer, reference: Reference | None) ->
     frames = footage.frames
     rows, columns = frames.shape[1:]
     contrasts_c, errors_c = _looks(frames, meter, reference)
-    error_c = float(np.median(errors_c)) if errors_c else 0.0
+    spots = _faces(frames, meter, SKIN_C_MIN - float(np.median(errors_c)), reference) if errors_c else ()
     return ClipFacts(
         frames=len(frames),
         columns_px=columns,
@@ -96,7 +96,7 @@ def look_at(footage: Footage, meter: Radiometer, reference: Reference | None) ->
         uptime_s=footage.uptime_s,
         noise_c=_noise_c(footage, meter),
         reference_stability_c=_stability_c(contrasts_c),
-        face_px=_largest(_faces(frames, meter, SKIN_C_MIN - error_c, reference)),
+        face_px=_largest(spots),
     )
 
 

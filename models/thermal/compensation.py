@@ -6,7 +6,7 @@ last people. Healthy people differ from each other by more than a normalising te
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import NormalDist, fmean, median, stdev
@@ -29,7 +29,7 @@ below it by chance with a probability of 4.8 % (chi-square, 99 degrees of freedo
 ORAL_SD_C = 0.277
 """Standard deviation of the true oral temperatures of people without fever."""
 BELIEVABLE_C = (30.0, 45.0)
-"""Anything else is no reading: 0 is how terminals say "not measured"."""
+"""No skin in front of a terminal is colder or warmer; 0 is how terminals say "not measured"."""
 FEVER_C = 1.0
 """A reading so far above the median is a fever, which says nothing of how alike the healthy are read."""
 HEALTHY_MIN = 90
@@ -130,13 +130,14 @@ def sweep(pairs: Sequence[tuple[float, float]]) -> Sweep:
     )
 
 
-def narrowness(readings_c: Sequence[float]) -> Narrowness:
+def narrowness(readings_c: Iterable[float]) -> Narrowness:
     """The passive test on the last ``READINGS`` believable ones of ``readings_c``, newest last.
 
     Readings in steps of 0.1 °C widen the standard deviation by 0.0015 °C, which is left as it is.
     """
     last_c = [reading_c for reading_c in readings_c if believable(reading_c)][-READINGS:]
-    healthy_c = [one for one in last_c if one <= median(last_c) + FEVER_C]
+    fever_c = (median(last_c) if last_c else 0.0) + FEVER_C
+    healthy_c = [one for one in last_c if one <= fever_c]
     if len(healthy_c) < HEALTHY_MIN:
         return Narrowness(readings=len(last_c), sd_c=None, chance=None)
     sd_c = stdev(healthy_c)

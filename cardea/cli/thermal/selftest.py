@@ -3,6 +3,7 @@
 import argparse
 import datetime as dt
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ from cardea.cli.errors import CommandError
 if TYPE_CHECKING:
     from edge.position_figures import Around
     from edge.position_settings import PositionFacts
-    from models.thermal.clip_facts import ClipFacts
 
 NOT_COMPLIANT = 1
 """Exit status; what cannot be read ends with 2."""
@@ -42,6 +42,8 @@ def _run(args: argparse.Namespace) -> int:
     terminal = args.sweep or args.readings
     if args.position is not None and (args.template or args.config or terminal):
         raise CommandError("name one thing to test: POSITION.toml, --config, --sweep or --readings")
+    if args.device is not None and args.config is None:
+        raise CommandError("--device is a name in --config; give that as well")
     if args.clip is not None and (args.template or terminal):
         raise CommandError("--clip shows a position: give POSITION.toml or --config as well")
     if args.template:
@@ -72,27 +74,35 @@ def _position(args: argparse.Namespace) -> int:
 
 
 def _described(args: argparse.Namespace) -> "tuple[PositionFacts, Around]":
-    """The position and what is known besides; a clip makes its camera a Lepton."""
-    from cardea.runtime.clock import SystemClock
-    from cardea.runtime.config import ConfigInvalid, load
+    """The position and what is known besides."""
+    from cardea.runtime.config import ConfigInvalid
+
+    if args.position is None and args.config is None:
+        raise CommandError("name the position: POSITION.toml, or --config and --device; see --template")
+    try:
+        return _by_itself(args) if args.config is None else _in_a_gateway(args)
+    except ConfigInvalid as error:
+        raise CommandError(str(error)) from error
+
+
+def _by_itself(args: argparse.Namespace) -> "tuple[PositionFacts, Around]":
+    """A clip makes its camera a Lepton."""
+    from cardea.runtime.config import load
     from edge.position_figures import Around
     from edge.position_settings import PositionFacts
 
-    today = args.on or SystemClock().now().utc.date()
-    try:
-        if args.config is not None:
-            return _configured(args, today)
-        if args.position is None:
-            raise CommandError("name the position: POSITION.toml, or --config and --device; see --template")
-        facts = load(args.position, PositionFacts)
-    except ConfigInvalid as error:
-        raise CommandError(str(error)) from error
-    reference = facts.reference
-    place = (reference.set_c, reference.row, reference.column, reference.radius_px)
-    return facts, Around(today=today, clip=_clip(args.clip, *place))
+    facts = load(args.position, PositionFacts)
+    if args.clip is None:
+        return facts, Around(today=_today(args))
+    from cardea.cli.thermal import position_clip
+
+    said = facts.reference
+    place = position_clip.Place(said.set_c, said.row, said.column, said.radius_px)
+    clip = position_clip.facts(args.clip, place)
+    return facts, Around(today=_today(args), driver=position_clip.KIND, clip=clip)
 
 
-def _configured(args: argparse.Namespace, today: dt.date) -> "tuple[PositionFacts, Around]":
+def _in_a_gateway(args: argparse.Namespace) -> "tuple[PositionFacts, Around]":
     from drivers import catalog
     from edge.loading import load
     from edge.position_figures import Around
@@ -100,48 +110,24 @@ def _configured(args: argparse.Namespace, today: dt.date) -> "tuple[PositionFact
     from edge.thermometer_settings import Thermometer
 
     configuration = load(args.config, catalog.find)
-    if args.device not in configuration.devices:
+    device = configuration.devices.get(args.device)
+    if device is None:
         raise CommandError(f"say which device of {args.config}: --device {' | '.join(configuration.devices)}")
     thermometer = configuration.settings.thermometers.get(args.device) or Thermometer()
-    known = thermometer.reference
-    place = (None,) * 4 if known is None else (known.temp_c, known.row, known.column, known.radius_px)
-    around = Around(
-        today=today,
-        driver=configuration.devices[args.device].device.driver,
-        thermometer=thermometer,
-        clip=_clip(args.clip, *place),
-    )
+    around = Around(today=_today(args), driver=device.device.driver, thermometer=thermometer)
+    if args.clip is not None:
+        from cardea.cli.thermal import position_clip
+
+        said = thermometer.reference
+        place = position_clip.Place()
+        if said is not None:
+            place = position_clip.Place(said.temp_c, said.row, said.column, said.radius_px)
+        around = replace(around, clip=position_clip.facts(args.clip, place))
     return thermometer.position or PositionFacts(), around
 
 
-def _clip(
-    path: Path | None,
-    set_c: float | None,
-    row: float | None,
-    column: float | None,
-    radius_px: float | None,
-) -> "ClipFacts | None":
-    """What the clip shows; of a reference only where it is said where that is."""
-    if path is None:
-        return None
-    import numpy as np
+def _today(args: argparse.Namespace) -> dt.date:
+    from cardea.runtime.clock import SystemClock
 
-    from drivers.api import DeviceMisconfigured, LinearScale
-    from drivers.thermal.lepton.recording import read_clip
-    from models.thermal.clip_facts import Footage, look_at
-    from models.thermal.radiometry import radiometer
-    from models.thermal.reference import Reference
-
-    try:
-        clip = read_clip(path)
-    except DeviceMisconfigured as error:
-        raise CommandError(str(error)) from error
-    footage = Footage(
-        frames=clip.frames,
-        uptime_s=float(clip.uptime_s[0]),
-        corrected=np.diff(clip.last_ffc_s, prepend=clip.last_ffc_s[0]) > 0.5,
-    )
-    reference = None
-    if set_c is not None and row is not None and column is not None and radius_px is not None:
-        reference = Reference(temp_c=set_c, row=row, column=column, radius_px=radius_px)
-    return look_at(footage, radiometer(LinearScale(gain_c=0.01, offset_c=-273.15), None), reference)
+    asked: dt.date | None = args.on
+    return asked or SystemClock().now().utc.date()

@@ -51,7 +51,9 @@ def _closing(report: Report) -> str:
     unknown = len(report.failing) - missed
     if not report.failing:
         return f"{report.verdict.value}: all {len(report.findings)} clauses are met."
-    return f"{report.verdict.value}: {missed} clauses are not met, of {unknown} the figure is missing."
+    parts = {"not met": missed, "without a figure": unknown}
+    told = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
+    return f"{report.verdict.value}: of {len(report.findings)} clauses {told}."
 
 
 def _entry(finding: Finding) -> dict[str, object]:

@@ -122,7 +122,7 @@ def test_temperatures_say_what_the_scenario_says() -> None:
         if visit.surface_temp_c is None:
             continue
         low, high = {Scenario.ELEVATED: (37.8, 38.7), Scenario.RETEST: (37.0, 37.7)}.get(
-            visit.scenario, (35.7, 37.1)
+            visit.scenario, (35.3, 37.1)
         )
         assert low <= visit.surface_temp_c <= high
 
