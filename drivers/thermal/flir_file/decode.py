@@ -21,7 +21,7 @@ class FileDecoder:
     """Each message is one file."""
 
     def __init__(self, settings: FlirFileSettings) -> None:
-        self._gain_k = settings.gain_k_per_count
+        self._gain_k = settings.tlinear_gain_k
         self._content = bytearray()
         self._too_long = False
 

@@ -43,8 +43,8 @@ class Recording(Protocol):
         ...
 
 
-def recording(content: Content, gain_k_per_count: float | None = None) -> Recording:
-    """The frames in a file. ``gain_k_per_count`` overrules what a TIFF says of its counts.
+def recording(content: Content, gain_k: float | None = None) -> Recording:
+    """The frames in a file. ``gain_k`` overrules what a TIFF says of its counts.
 
     Raises:
         NotRadiometric: there are none.
@@ -52,7 +52,7 @@ def recording(content: Content, gain_k_per_count: float | None = None) -> Record
     """
     head = content[:_HEAD_BYTES]
     if head.startswith(SIGNATURES):
-        return TiffRecording(content, gain_k_per_count)
+        return TiffRecording(content, gain_k)
     if head.startswith(jpeg.START):
         if len(content) > JPEG_BYTES_MAX:
             raise NotRadiometric("file_too_long")
@@ -93,11 +93,11 @@ class TiffRecording:
 
     kind = "tiff"
 
-    def __init__(self, content: Content, gain_k_per_count: float | None) -> None:
-        if gain_k_per_count is not None and not 0 < gain_k_per_count <= GAIN_K_MAX:
+    def __init__(self, content: Content, gain_k: float | None) -> None:
+        if gain_k is not None and not 0 < gain_k <= GAIN_K_MAX:
             raise NotRadiometric("gain_impossible")
         self._pages = TiffPages(content)
-        self._gain_k = gain_k_per_count
+        self._gain_k = gain_k
         self._said = tiff_scale.fields(self._pages.xmp(0))
         self._first = self._meaning(0, self._pages.picture(0))
         self.assumed: Sequence[str] = (self._first.assumed,) if self._first.assumed else ()

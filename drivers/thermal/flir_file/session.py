@@ -59,7 +59,7 @@ class FlirFileSession:
 
     async def _show(self, path: Path, emit: Emit) -> None:
         clock = self._context.clock
-        frames = _frames(path, self._settings.gain_k_per_count, clock)  # closes its file when it is let go
+        frames = _frames(path, self._settings.tlinear_gain_k, clock)  # closes its file when it is let go
         while True:
             began_s = clock.monotonic_s()
             try:
@@ -96,11 +96,11 @@ def files_of(path: Path) -> list[Path]:
     return wanted
 
 
-def _frames(path: Path, gain_k_per_count: float | None, clock: Clock) -> Iterator[list[DeviceEvent]]:
+def _frames(path: Path, gain_k: float | None, clock: Clock) -> Iterator[list[DeviceEvent]]:
     """What each frame of a file says, read one by one; a Reject when there is none."""
     with opened(path) as content:
         try:
-            frames = recording(content, gain_k_per_count)
+            frames = recording(content, gain_k)
         except NotRadiometric as why:
             yield [rejected(content, clock.now(), why)]
             return

@@ -15,6 +15,6 @@ class FlirFileSettings(DeviceSettings):
     )
     interval_s: float = Field(default=1.0, ge=0.05, le=3600, description="time between two frames, s")
     loop: bool = Field(default=True, description="begin again after the last file")
-    gain_k_per_count: float | None = Field(
+    tlinear_gain_k: float | None = Field(
         default=None, gt=0, le=10, description="kelvins of a count of TIFF files; by default what they say"
     )
