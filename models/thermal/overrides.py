@@ -28,7 +28,7 @@ class Overrides:
 
 def meter_of(frame: ThermalFrameCaptured, overrides: Overrides) -> Radiometer | None:
     """What turns this frame's counts into temperatures; ``None`` when nothing does."""
-    if frame.raw.dtype.name not in ENDS or frame.raw.ndim != 2:
+    if frame.raw.dtype not in ENDS or frame.raw.ndim != 2:
         return None
     try:
         return _made(frame.scale, frame.conditions, overrides.over(frame.conditions))

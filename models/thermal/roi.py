@@ -4,7 +4,9 @@ The mean of the four hottest does as well as the maximum at telling fever and do
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +17,10 @@ TOP = 4
 SPIKE_C = 1.0
 """A pixel this far above the median of the four next to it is the sensor's, not the skin's: a lens spreads
 the hottest point of a face over its neighbours."""
-ENDS = {np.dtype(np.uint16): (0.0, 65535.0), np.dtype(np.float32): (-math.inf, math.inf)}
+ENDS: Mapping[np.dtype[Any], tuple[float, float]] = {
+    np.dtype(np.uint16): (0.0, 65535.0),
+    np.dtype(np.float32): (-math.inf, math.inf),
+}
 """Of what a pixel can say, by kind of frame: at an end it says nothing. Not-a-number lies nowhere between."""
 SAMPLES = 1024
 """About so many pixels, evenly spread, are enough for a region's median."""
