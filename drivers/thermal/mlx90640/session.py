@@ -37,7 +37,8 @@ from drivers.thermal.mlx90640.registers import (
 from drivers.thermal.mlx90640.settings import Mlx90640Settings
 
 MISSES_MAX = 3
-"""Transfers in a row that may fail: a sensor that restarts does not answer for a moment."""
+MISS_WAIT_S = 0.2
+"""After a transfer that failed the sensor is left alone for so long: one that restarts takes a moment."""
 POLLS_A_PAGE = 2
 EEPROM_READS_MAX = 2
 _ADDRESS = struct.Struct(">H")
@@ -84,6 +85,7 @@ class Mlx90640Session:
                 misses += 1
                 if misses >= MISSES_MAX:
                     raise
+                await self._clock.sleep(MISS_WAIT_S)
             self._must_not_be_silent()
             await self._clock.sleep(max(0.0, began_s + poll_s - self._clock.monotonic_s()))
 
