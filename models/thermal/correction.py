@@ -22,7 +22,6 @@ GAIN_SD = 0.05 / math.sqrt(3.0)
 """One reference says nothing of the gain: it lies evenly anywhere within these bounds."""
 APART_C_MIN = 3.0
 """Two references nearer to each other tell more of their own errors than of the gain."""
-GAIN_UNKNOWN = 0.5
 GAIN_WALK_PER_ROOT_S = 1e-5
 """A gain is a matter of optics and electronics; it moves with the housing's temperature, over hours."""
 RATIO_MIN, RATIO_MAX = 0.5, 2.0
@@ -103,7 +102,7 @@ class Gain:
     """The sensor's gain by two references, followed by a scalar Kalman filter; monotonic seconds."""
 
     value: float = 1.0
-    variance: float = GAIN_UNKNOWN**2
+    variance: float = math.inf
     at_s: float | None = None
     seen: int = 0
     """Frames with both references since the start or the last loss; up to ``SEEN_MIN``."""
@@ -123,14 +122,14 @@ class Gain:
         told = min(RATIO_MAX, max(RATIO_MIN, set_apart_c / read_apart_c)) if read_apart_c else RATIO_MAX
         noise = 2.0 * (told**2 * NOISE_C / set_apart_c) ** 2
         waited_s = 0.0 if self.at_s is None else max(0.0, now_s - self.at_s)
-        predicted = min(GAIN_UNKNOWN**2, self.variance + GAIN_WALK_PER_ROOT_S**2 * waited_s)
+        predicted = self.variance + GAIN_WALK_PER_ROOT_S**2 * waited_s
         surprise = told - self.value
         if surprise**2 > JUMP_SD**2 * (predicted + noise):
             predicted += surprise**2
-        weight = predicted / (predicted + noise)
+        weight = 1.0 / (1.0 + noise / predicted)
         return Gain(
             value=self.value + weight * surprise,
-            variance=(1.0 - weight) * predicted,
+            variance=weight * noise,
             at_s=now_s,
             seen=min(SEEN_MIN, self.seen + 1),
         )

@@ -63,7 +63,7 @@ def find(raw: RawFrame, meter: Radiometer, wanted: tuple[Blackbody, ...]) -> tup
 
 def discs(raw: RawFrame, meter: Radiometer, set_c: tuple[float, float]) -> tuple[Disc, ...]:
     """Every disc in the frame that reads like a reference set to between ``set_c``, roundest first."""
-    if raw.ndim != 2 or raw.dtype.name not in ENDS or min(raw.shape) < 2 * RADIUS_PX[0]:
+    if raw.ndim != 2 or raw.dtype not in ENDS or min(raw.shape) < 2 * RADIUS_PX[0]:
         return ()
     scale = scale_of(raw.shape)
     coarse = max(1, round(scale))
@@ -207,7 +207,8 @@ def _pieces(temps_c: Celsius, set_c: tuple[float, float], scale: float) -> Itera
     hottest_c = float(np.fmax.reduce(temps_c, axis=None))
     level_c = set_c[0] - ERROR_C_MAX - BELOW_C
     while level_c < min(set_c[1] + ERROR_C_MAX, hottest_c):
-        _, _, boxes, centres = cv2.connectedComponentsWithStats((temps_c > level_c).view(np.uint8))
+        warm = (temps_c > level_c).view(np.uint8)
+        _, _, boxes, centres = cv2.connectedComponentsWithStats(warm, connectivity=8, ltype=cv2.CV_16U)
         level_c += LEVEL_C
         wide, high = boxes[1:, cv2.CC_STAT_WIDTH], boxes[1:, cv2.CC_STAT_HEIGHT]
         pixels = boxes[1:, cv2.CC_STAT_AREA]

@@ -1,4 +1,4 @@
-"""The reference disc in synthetic frames and in eleven real clips, and the filter that follows its error."""
+"""The reference disc where it is told to be: in synthetic frames and in eleven real clips."""
 
 import json
 import math
@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from drivers.api import LinearScale
-from models.thermal.offset import DRIFT_C_MAX, DRIFT_S, SEEN_MIN, UNKNOWN_C, Offset
+from models.thermal.disc import CONTRAST_C_MIN, SPREAD_C_MAX
+from models.thermal.offset import Offset
 from models.thermal.radiometry import radiometer
-from models.thermal.reference import CONTRAST_C_MIN, ERROR_C_MAX, SPREAD_C_MAX, Reference, look
+from models.thermal.reference import ERROR_C_MAX, Reference, look
 
 METER = radiometer(LinearScale(gain_c=0.01, offset_c=-273.15), None)
 DISC = Reference(temp_c=37.0, row=93, column=132, radius_px=6.0)
@@ -123,84 +124,3 @@ def test_whatever_the_frame_the_look_is_a_number_or_nothing(
     if seen is not None:
         assert all(math.isfinite(value) for value in (seen.median_c, seen.spread_c, seen.ring_c))
         assert seen.spread_c >= 0.0
-
-
-# --- the filter -------------------------------------------------------------------------------------
-
-
-def looked(
-    *errors_c: float, start: Offset | None = None, start_s: float = 0.0, step_s: float = 0.1
-) -> Offset:
-    offset = start or Offset()
-    for number, error_c in enumerate(errors_c):
-        offset = offset.looked(error_c, start_s + number * 0.1)
-    return offset
-
-
-def test_the_first_look_is_believed_and_three_settle() -> None:
-    offset = looked(1.8)
-    assert offset.value_c == pytest.approx(1.8, abs=1e-3)
-    assert offset.sd_c <= 0.02
-    assert not offset.settled
-    assert looked(*[1.8] * SEEN_MIN).settled
-    assert looked(1.8, 1.8).lost().looked(1.8, 1.0).seen == 1
-
-
-def test_noise_is_averaged_and_drift_is_followed() -> None:
-    rng = np.random.default_rng(1)
-    steady = looked(*(1.8 + rng.normal(0, 0.02, 200)))
-    assert steady.value_c == pytest.approx(1.8, abs=0.02)
-    assert steady.sd_c < 0.015
-    ramp = looked(*(1.8 + 0.001 * np.arange(200)))
-    assert ramp.value_c == pytest.approx(2.0, abs=0.01)
-    assert not ramp.drifting
-
-
-def test_what_is_not_seen_gets_less_sure_and_older() -> None:
-    offset = looked(*[1.8] * 5)
-    assert offset.age_s(10.4) == pytest.approx(10.0)
-    assert Offset().age_s(3.0) == math.inf
-    later = offset.waited(100.0)
-    assert later.value_c == offset.value_c
-    assert 0.15 < later.sd_c < 0.25
-    assert offset.waited(1e9).sd_c == UNKNOWN_C
-    assert later.waited(50.0).sd_c == later.sd_c  # a clock that went back makes nothing surer
-
-
-def test_a_flat_field_correction_makes_it_unsure_until_it_was_seen_again() -> None:
-    offset = looked(*[1.8] * 5).corrected()
-    assert not offset.settled
-    assert offset.sd_c > 1.4
-    assert offset.value_c == pytest.approx(1.8, abs=1e-3)
-    again = looked(*[0.46] * SEEN_MIN, start=offset, start_s=1.0)
-    assert again.settled
-    assert again.value_c == pytest.approx(0.46, abs=0.01)
-    assert not again.drifting
-
-
-def test_a_jump_without_a_correction_is_followed_and_told() -> None:
-    offset = looked(*[1.8] * 20)
-    jumped = looked(*[0.46] * 3, start=offset, start_s=2.0)
-    assert jumped.value_c == pytest.approx(0.46, abs=0.02)
-    assert jumped.drifting
-    assert not looked(*[0.46] * 130, start=offset, start_s=2.0).drifting
-
-
-def test_a_quick_drift_is_told() -> None:
-    per_s = 1.5 * DRIFT_C_MAX / DRIFT_S
-    assert looked(*(per_s * 0.1 * np.arange(100))).drifting
-    assert not looked(*(0.5 * per_s * 0.1 * np.arange(300))).drifting
-
-
-@given(st.lists(st.tuples(st.floats(-300.0, 300.0), st.floats(0.0, 1e6)), max_size=30))
-def test_whatever_is_seen_whenever_the_estimate_is_a_number_between_what_was_seen(
-    looks: list[tuple[float, float]],
-) -> None:
-    offset = Offset()
-    for error_c, at_s in looks:
-        offset = offset.looked(error_c, at_s)
-        assert math.isfinite(offset.value_c)
-        assert 0.0 <= offset.variance_c2 <= UNKNOWN_C**2
-        assert len(offset.course) <= DRIFT_S + 2
-    seen = [0.0, *(error_c for error_c, _ in looks)]
-    assert min(seen) - 1e-9 <= offset.value_c <= max(seen) + 1e-9
