@@ -88,7 +88,9 @@ def look_at(footage: Footage, meter: Radiometer, reference: Reference | None) ->
     frames = footage.frames
     rows, columns = frames.shape[1:]
     contrasts_c, errors_c = _looks(frames, meter, reference)
-    spots = _faces(frames, meter, SKIN_C_MIN - float(np.median(errors_c)), reference) if errors_c else ()
+    spots: Iterable[tuple[int, int, int]] = ()
+    if reference is not None and errors_c:
+        spots = _faces(frames, meter, SKIN_C_MIN - float(np.median(errors_c)), reference)
     return ClipFacts(
         frames=len(frames),
         columns_px=columns,
@@ -147,14 +149,13 @@ def _stability_c(contrasts_c: list[float]) -> float | None:
 
 
 def _faces(
-    frames: npt.NDArray[np.uint16], meter: Radiometer, from_c: float, reference: Reference | None
+    frames: npt.NDArray[np.uint16], meter: Radiometer, from_c: float, reference: Reference
 ) -> Iterator[tuple[int, int, int]]:
     """Of each frame's largest spot as warm as skin: area, width and height."""
+    middle = round(reference.column), round(reference.row)
     for raw in frames:
         warm = (meter.celsius(raw) >= from_c).astype(np.uint8)
-        if reference is not None:
-            radius_px = round(2.0 * reference.radius_px)
-            cv2.circle(warm, (round(reference.column), round(reference.row)), radius_px, (0,), cv2.FILLED)
+        cv2.circle(warm, middle, round(2.0 * reference.radius_px), (0,), cv2.FILLED)
         _, _, stats, _ = cv2.connectedComponentsWithStats(warm, connectivity=8)
         if len(stats) > 1:
             spot = stats[1:][int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))]
