@@ -2,6 +2,7 @@
 SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
+PEERS := .venv-peers
 DEMO ?= demo
 ifneq ($(wildcard ../shared/data/README.md),)
 export CARDEA_TEST_DATA ?= $(abspath ../shared/data)
@@ -48,7 +49,13 @@ proofs: $(VENV)/.installed
 system: $(VENV)/.installed system-for-tests
 	$(VENV)/bin/pytest -n 2 --dist loadfile -m system
 
-bench: $(VENV)/.installed
+# What is measured beside ours has an environment of its own: it is no part of the product.
+$(PEERS)/.installed: bench/peers/requirements.lock configs/setup/python
+	@configs/setup/python $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+bench: $(VENV)/.installed $(PEERS)/.installed
 	@configs/setup/need mosquitto=mosquitto gcc=gcc victoria-metrics=victoria-metrics
 	$(PY) -m bench.all
 
@@ -69,4 +76,4 @@ $(VENV)/.installed: requirements.lock pyproject.toml configs/setup/python
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO) .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(PEERS) $(DEMO) .pytest_cache .ruff_cache .hypothesis .coverage*
