@@ -84,24 +84,21 @@ def _run_lengths(rate: float, rise: int) -> Iterator[float]:
     """The run length from nought for the limits 1, 2, 3 and so on.
 
     Counted down from the limit, the run length at distance d is ``base[d] + share[d] x`` the one at d + 1,
-    whatever the limit; where the level 0 lies at that distance, it is known.
+    whatever the limit. That after an alarm is put together of those in between, and 0 above the limit; where
+    the level 0 lies at distance d, all is known.
     """
     base: list[float] = []
     share: list[float] = []
+    lost: list[float] = []
+    """One less the share, which is lost in rounding where run lengths are long."""
     while True:
-        risen, carried = _risen(base, share, len(base) - rise)
-        yield (1.0 + rate * risen) / (rate * (1.0 - carried))
+        risen, carried, gone = 0.0, float(len(base) >= rise), float(len(base) < rise)
+        for above in range(max(0, len(base) - rise), len(base)) if carried else ():
+            risen += carried * base[above]
+            gone += carried * lost[above]
+            carried *= share[above]
+        yield (1.0 + rate * risen) / (rate * gone)
         kept = 1.0 - rate * carried
         base.append((1.0 + rate * risen) / kept)
         share.append((1.0 - rate) / kept)
-
-
-def _risen(base: list[float], share: list[float], top: int) -> tuple[float, float]:
-    """After an alarm, the run length is the first plus the second times what it was; 0 above the limit."""
-    if top < 0:
-        return 0.0, 0.0
-    risen, carried = 0.0, 1.0
-    for above in range(top, len(base)):
-        risen += carried * base[above]
-        carried *= share[above]
-    return risen, carried
+        lost.append(rate * gone / kept)

@@ -45,6 +45,17 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Visit:
+    """One row that was read; not a number where it has none."""
+
+    day: str
+    at_s: float
+    surface_c: float
+    oral_c: float
+    offset_c: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Visits:
     """What can be used, in order of time."""
 
@@ -59,21 +70,21 @@ class Visits:
 
 def columns(rows: Sequence[Sequence[str]]) -> Columns:
     """The table's columns by name. Raises NotClinical where no row names any."""
-    found = [
-        (sum(_ROUND.fullmatch(cell.strip()) is not None for cell in row), row) for row in rows[:FIRST_ROWS]
-    ]
-    most = max((count for count, _ in found), default=0)
+    counts = [sum(_ROUND.fullmatch(_name(cell)) is not None for cell in row) for row in rows[:FIRST_ROWS]]
+    most = max(counts, default=0)
     if most == 0:
         raise NotClinical("no row names columns like canthiMax1: this is not a table of the clinical layout")
-    header = next(index for index, (count, _) in enumerate(found) if count == most)
+    header = counts.index(most)
     sites: dict[str, dict[int, int]] = {}
     others: dict[str, int] = {}
-    for index, cell in enumerate(rows[header]):
-        named = _ROUND.fullmatch(cell.strip())
+    spelled: dict[str, str] = {}
+    for index, name in enumerate(map(_name, rows[header])):
+        named = _ROUND.fullmatch(name)
         if named is not None:
-            sites.setdefault(named["site"], {}).setdefault(int(named["round"]), index)
-        elif cell.strip():
-            others.setdefault(cell.strip(), index)
+            site = spelled.setdefault(named["site"].casefold(), named["site"])
+            sites.setdefault(site, {}).setdefault(int(named["round"]), index)
+        elif name:
+            others.setdefault(name, index)
     oral = {name: index for name, index in others.items() if name.casefold().startswith(ORAL.casefold())}
     rest = {name.casefold(): index for name, index in others.items()}
     return Columns(header=header, sites=_mended(sites), oral=oral, others=rest)
@@ -92,58 +103,70 @@ def _mended(sites: Mapping[str, Mapping[int, int]]) -> Mapping[str, Mapping[int,
 def visits(
     rows: Sequence[Sequence[str]], named: Columns, *, site: str, oral: str, rounds: Sequence[int]
 ) -> Visits:
-    """The visits with an oral temperature and one of the site, the mean over the asked ``rounds`` that there
-    are.
+    """The visits that have an oral temperature and one of the site: the mean of the asked ``rounds``.
 
     ``site`` and ``oral`` are names in ``named``. Days are counted in order of date where dates are written
     year first, else in the table's own order; times order the visits of a day.
     """
-    of_site, of_offset = named.sites[site], named.sites.get(OFFSET, {})
+    offsets = named.sites.get(OFFSET, {})
     skipped: Counter[str] = Counter()
-    kept: list[tuple[str, float, float, float, float]] = []
+    kept: list[_Visit] = []
     for row in rows[named.header + 1 :]:
-        surface_c, offset_c = _mean(row, of_site, rounds), _mean(row, of_offset, rounds)
-        oral_c = _number(_cell(row, named.oral[oral]))
-        if why := _unusable(row, surface_c, oral_c):
-            skipped[why] += 1
-            continue
-        day = _cell(row, named.others.get("date", len(row))) or _cell(row, 0).partition("-")[0]
-        kept.append(
-            (day, _seconds(_cell(row, named.others.get("time", len(row)))), surface_c, oral_c, offset_c)
+        cells = [_cell(row, named.sites[site][each]) for each in rounds if each in named.sites[site]]
+        oral_text = _cell(row, named.oral[oral])
+        visit = _Visit(
+            day=_cell(row, named.others.get("date", len(row))) or _cell(row, 0).partition("-")[0],
+            at_s=_seconds(_cell(row, named.others.get("time", len(row)))),
+            surface_c=_mean(cells),
+            oral_c=_number(oral_text),
+            offset_c=_mean([_cell(row, index) for each, index in offsets.items() if each in rounds]),
         )
-    found = list(dict.fromkeys(day for day, *_ in kept))
-    order = {
-        day: index
-        for index, day in enumerate(sorted(found) if all(map(_ORDERED.fullmatch, found)) else found)
-    }
-    kept.sort(key=lambda visit: (order[visit[0]], visit[1]))
-    numbers = np.array([visit[2:] for visit in kept], dtype=np.float64).reshape(-1, 3)
+        why = (
+            "blank row"
+            if not any(map(str.strip, row))
+            else _unusable(
+                (("oral temperature", visit.oral_c, oral_text), (site, visit.surface_c, "".join(cells)))
+            )
+        )
+        if why:
+            skipped[why] += 1
+        else:
+            kept.append(visit)
+    order = _order([visit.day for visit in kept])
+    kept.sort(key=lambda visit: (order[visit.day], visit.at_s))
     return Visits(
-        surface_c=numbers[:, 0],
-        oral_c=numbers[:, 1],
-        days=np.array([order[day] for day, *_ in kept], dtype=np.int64),
-        offset_c=numbers[:, 2],
+        surface_c=np.array([visit.surface_c for visit in kept], dtype=np.float64),
+        oral_c=np.array([visit.oral_c for visit in kept], dtype=np.float64),
+        days=np.array([order[visit.day] for visit in kept], dtype=np.int64),
+        offset_c=np.array([visit.offset_c for visit in kept], dtype=np.float64),
         skipped=dict(skipped),
     )
 
 
-def _unusable(row: Sequence[str], surface_c: float, oral_c: float) -> str:
-    """Why a row cannot be used; empty where it can."""
-    if not any(cell.strip() for cell in row):
-        return "blank row"
-    for name, temp_c in (("oral temperature", oral_c), ("temperature of the site", surface_c)):
+def _order(days: Sequence[str]) -> Mapping[str, int]:
+    found = list(dict.fromkeys(days))
+    written_alike = len({len(day) for day in found}) == 1 and all(map(_ORDERED.fullmatch, found))
+    return {day: index for index, day in enumerate(sorted(found) if written_alike else found)}
+
+
+def _unusable(wanted: Sequence[tuple[str, float, str]]) -> str:
+    """Why a row cannot be used, from names, values and texts; empty where it can."""
+    for name, temp_c, text in wanted:
         if math.isnan(temp_c):
-            return f"no {name}"
+            return f"{name} is not a number" if text else f"no temperature: {name}"
         if not PLAUSIBLE_C[0] <= temp_c <= PLAUSIBLE_C[1]:
             return f"{name} outside {PLAUSIBLE_C[0]:.0f}…{PLAUSIBLE_C[1]:.0f} °C"
     return ""
 
 
-def _mean(row: Sequence[str], of_rounds: Mapping[int, int], rounds: Sequence[int]) -> float:
-    """Over the rounds that have a number; not a number where none has."""
-    found = [_number(_cell(row, of_rounds[each])) for each in rounds if each in of_rounds]
-    there = [each for each in found if not math.isnan(each)]
+def _mean(cells: Sequence[str]) -> float:
+    """Of those that are numbers; not a number where none is."""
+    there = [number for number in map(_number, cells) if not math.isnan(number)]
     return sum(there) / len(there) if there else math.nan
+
+
+def _name(cell: str) -> str:
+    return "".join(cell.split())
 
 
 def _cell(row: Sequence[str], index: int) -> str:
