@@ -142,8 +142,10 @@ def _image(suffix: str) -> Callable[[RawFrame], bytes]:
 
 
 def _jpegls(raw: RawFrame) -> bytes:
-    encode = cast("Callable[[RawFrame], bytearray]", jpeg_ls.encode_array)  # pyright: ignore[reportUnknownMemberType]  # has no types
-    return bytes(encode(raw))
+    encode = cast("Callable[..., bytearray]", jpeg_ls.encode_pixel_data)  # pyright: ignore[reportUnknownMemberType]  # has no types
+    rows, columns = raw.shape
+    content = raw.astype("<u2").tobytes()
+    return bytes(encode(content, rows=rows, columns=columns, samples_per_pixel=1, bits_stored=16))
 
 
 _PACK: Mapping[Payload, Callable[[RawFrame], bytes]] = {

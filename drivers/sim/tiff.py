@@ -50,6 +50,7 @@ def radiometric_tiff(
                 photometric="minisblack",
                 contiguous=False,
                 metadata=None,
+                software=False,
                 rowsperstrip=rows_per_strip,
                 extratags=tags,
             )

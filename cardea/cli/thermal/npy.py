@@ -2,7 +2,8 @@
 
 import io
 import os
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
@@ -39,37 +40,46 @@ class NpyFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:  # it was not finished
-            self._file.close()
             with suppress(OSError):
-                self._part.unlink()
+                self._file.close()
+            self._part.unlink(missing_ok=True)
 
     def add(self, temps_c: npt.NDArray[np.float32]) -> None:
         """One more frame (h, w), of the size of the first.
 
         Raises:
-            OSError: the disk does not take it.
+            CommandError: it cannot be written.
         """
-        if self._file is None:
-            self._shape = temps_c.shape
-            self._file = self._part.open("xb")
-            self._file.write(_header(self._shape))
-        self._file.write(temps_c.astype(_DESCR, order="C", copy=False).tobytes())
+        with self._refusal():
+            if self._file is None:
+                self._shape = temps_c.shape
+                self._file = self._part.open("xb")
+                self._file.write(_header(self._shape))
+            self._file.write(temps_c.astype(_DESCR, order="C", copy=False).tobytes())
         self._frames += 1
 
     def finish(self) -> None:
         """Say how many frames there are, and move the file to its place.
 
         Raises:
-            OSError: the disk does not take it.
+            CommandError: it cannot be written.
         """
         if self._file is None:
             return
         shape = self._shape if self._frames == 1 else (self._frames, *self._shape)
-        self._file.seek(0)
-        self._file.write(_header(shape))
-        self._file.close()
-        self._part.replace(self._path)
+        with self._refusal():
+            self._file.seek(0)
+            self._file.write(_header(shape))
+            self._file.close()
+            self._part.replace(self._path)
         self._file = None
+
+    @contextmanager
+    def _refusal(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CommandError(f"{self._path}: cannot be written: {error.strerror}") from error
 
 
 def _header(shape: tuple[int, ...]) -> bytes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GAIN_K_MAX = 10.0
 PROGRESS_FRAMES = 25
-AS_SKIN = "the file's temperatures are those of a blackbody; what was not given of object and air is as for skin at 1 m"
+AS_SKIN = "the file's temperatures are a blackbody's, and what was not given is as for skin at 1 m"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

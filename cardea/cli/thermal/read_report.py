@@ -113,10 +113,10 @@ def _parameters(report: Report) -> list[str]:
         lines.append("object      as the file has it")
     else:
         through = told(used)["air_transmission"]
+        humidity = f"humidity {conditions.humidity:.0%}, lets through {through:.1%}"
         lines += [
             f"object      emissivity {conditions.emissivity:.3g}, reflected {conditions.reflected_c:.1f} °C",
-            f"air         {conditions.distance_m:g} m of {conditions.atmosphere_c:.1f} °C, "
-            + f"humidity {conditions.humidity:.0%}, lets through {through:.1%}",
+            f"air         {conditions.distance_m:g} m of {conditions.atmosphere_c:.1f} °C, {humidity}",
             f"window      lets through {conditions.window_transmission:.1%}, {conditions.window_c:.1f} °C",
         ]
     if report.changed_at is not None:

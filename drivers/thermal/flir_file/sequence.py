@@ -24,7 +24,8 @@ FRAMES_MAX = 200_000
 _HEADER = re.compile(rb"[FA]FF\0.{16}(?:[\x64-\xc7]\0\0\0|\0\0\0[\x64-\xc7])", re.DOTALL)
 """Start, creator and version, in either byte order."""
 _HEAD_BYTES = 24
-_SEARCHED_BYTES = 1 << 20
+_NEAR_BYTES, _SEARCHED_BYTES = 1 << 12, 1 << 20
+"""Mostly the next frame follows at once."""
 _DIRECTORY_MAX = 1 << 24
 """No frame's directory lies farther from its start."""
 
@@ -80,15 +81,15 @@ def _cut_short(entry: Entry, content: Content) -> bool:
 
 def _next(content: Content, end: int) -> int | None:
     """Where the next frame begins, also one of which little more than the start is left."""
-    at = end
+    at, size = end, _NEAR_BYTES
     while at + _HEAD_BYTES <= len(content):
-        piece = content[at : at + _SEARCHED_BYTES]
+        piece = content[at : at + size]
         for match in _HEADER.finditer(piece):
             if _plausible(content, at + match.start()):
                 return at + match.start()
         if len(piece) < _HEAD_BYTES:
             break  # the file has become shorter meanwhile
-        at += len(piece) - _HEAD_BYTES + 1
+        at, size = at + len(piece) - _HEAD_BYTES + 1, _SEARCHED_BYTES
     tail = content[max(end, len(content) - _HEAD_BYTES + 1) : len(content)]
     left = tail.lstrip(b"\0")
     cut = left and any(left.startswith(start) or start.startswith(left) for start in START)

@@ -24,7 +24,8 @@ SIDE_MAX = 4096
 _MODEL, _SOFTWARE, _XMP, _EXIF, _CAMERA_SERIAL = 272, 305, 700, 34665, 50735
 _XMP_BYTES_MAX = 65_536
 _UNPACKED = 1
-_SLACK_BYTES = 65_536
+_SLACK_BYTES = 1 << 20
+"""A small picture may stand in one large tile."""
 _KINDS = (np.dtype(np.uint16), np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -64,8 +65,7 @@ class TiffPages:
                 raise NotRadiometric("raw_size_impossible")
             if page.shape != (height, width) or page.dtype not in _KINDS:
                 raise NotRadiometric("tiff_of_another_kind")
-            if sum(page.databytecounts) > 2 * page.nbytes + _SLACK_BYTES:
-                raise NotRadiometric("tiff_damaged")
+            self._measure(page)
             read = page.asarray() if page.compression == _UNPACKED else unpack(self._packed(page))
         return read.astype(np.uint16 if page.dtype == np.uint16 else np.float32, copy=False)
 
@@ -80,10 +80,11 @@ class TiffPages:
         with _damage():
             tags = (self._tag(number, code) for code in (_MODEL, _CAMERA_SERIAL, _SOFTWARE))
             said = [_text(tag) for tag in tags]
-        name, serial, software = said[0] or model, said[1], said[2]
+        name, serial = said[0] or model, said[1]
         if not (name or serial):
             return None
-        return DeviceIdentified(at=at, model=name, serial=serial, firmware=software)
+        firmware = said[2] if said[0] else ""  # without a model by tag, some other software wrote the tags
+        return DeviceIdentified(at=at, model=name, serial=serial, firmware=firmware)
 
     def taken(self, number: int) -> dt.datetime | None:
         """When a page was taken, UTC; ``None`` where the file does not say by which clock."""
@@ -104,6 +105,18 @@ class TiffPages:
 
     def _tag(self, number: int, code: int) -> object:
         return cast("object", self._page(number).tags.valueof(code))
+
+    def _measure(self, page: tifffile.TiffPage) -> None:
+        """Strips and tiles lie in the file and are about as long together as the picture: tifffile takes
+        what is missing for black, and reads whatever a page says."""
+        size = self._file.filehandle.size
+        parts = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+        if not all(length > 0 and offset + length <= size for offset, length in parts):
+            raise NotRadiometric("record_outside_the_file")
+        together = sum(page.databytecounts)
+        least = page.nbytes if page.compression == _UNPACKED else 1
+        if not least <= together <= 2 * page.nbytes + _SLACK_BYTES:
+            raise NotRadiometric("tiff_damaged")
 
     def _packed(self, page: tifffile.TiffPage) -> Page:
         if int(page.compression) not in PACKED:
