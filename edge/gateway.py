@@ -12,6 +12,7 @@ from cardea.contract.orders import (
     OrderResult,
     ReleasePortal,
     SetLockdown,
+    ShowFaces,
     StartCycle,
     Statuses,
     StopCycle,
@@ -45,6 +46,7 @@ from edge.loading import Configuration
 from edge.means import Means
 from edge.place import DeviceCursor
 from edge.portal import PortalTask
+from edge.position_views import PositionViews
 from edge.recorder import Recorder
 from edge.router import Router
 from edge.scenes import Scenes
@@ -155,8 +157,10 @@ class Gateway:
         report = self._report
         self._sight = Sight(cameras, host.open_detector, host.clock, alerts, report, self._take)
         advised = {name: Advised(task, self._compliances) for name, task in self._portals.items()}
+        limits = thresholds(settings.portals)
+        self._views = PositionViews(thermometers, limits, host.clock, self._publish, self._note)
         self._thermometry = Thermometry(
-            means.drivers, thermometers, settings.portals, advised, alerts, report, lambda *_: None
+            means.drivers, thermometers, settings.portals, advised, alerts, report, self._views.take
         )
         self._scenes = Scenes(settings.scenes, thermometers, host.clock, self._publish)
         self._router = Router(
@@ -177,7 +181,7 @@ class Gateway:
             alerts,
             self._telemetry,
             self._numbers,
-            thresholds(settings.portals),
+            limits,
         )
         async with asyncio.TaskGroup() as live:
             for name, portal in self._portals.items():
@@ -192,6 +196,7 @@ class Gateway:
             live.create_task(self._sight.run(), name="sight")
             live.create_task(self._thermometry.run(), name="thermometry")
             live.create_task(self._scenes.run(), name="scenes")
+            live.create_task(self._views.run(), name="position views")
             if host.status_file is not None:
                 status = StatusFile(host.status_file, host.clock, self.picture)
                 live.create_task(status.run(), name="status")
@@ -285,6 +290,8 @@ class Gateway:
             return OrderResult.EXECUTED
         if isinstance(action, StartCycle | StopCycle):
             return self._order_zone(order, action)
+        if isinstance(action, ShowFaces):
+            return await self._views.show_faces(order.id, action)
         portal = self._portals.get(action.portal)
         if portal is None:
             return RefusalReason.WRONG_TARGET

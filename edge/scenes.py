@@ -90,5 +90,4 @@ def _marks(frame: ThermalFrameCaptured, meter: Radiometer, settings: Thermometer
     places = tuple(one for one in wanted if isinstance(one, Reference))
     if len(places) < len(wanted):
         places = find(frame.raw, meter, wanted) or places
-    discs = (mark for place in places for mark in marks(frame.raw, meter, None, place))
-    return (*marks(frame.raw, meter, region_of(settings), None), *discs)
+    return marks(frame.raw, meter, region_of(settings), places)

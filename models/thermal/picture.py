@@ -1,5 +1,6 @@
 """A thermal frame as a small picture of temperatures for the console (docs/decisions/0008 and 0015)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite
 
@@ -70,10 +71,10 @@ def marks(
     raw: RawFrame,
     meter: Radiometer,
     region: Region | None,
-    reference: Reference | None,
+    references: Sequence[Reference],
     offset_c: float = 0.0,
 ) -> tuple[Mark, ...]:
-    """Where the region of interest and the reference lie in the frame, with what is found there, °C.
+    """Where the region of interest and the references lie in the frame, with what is found there, °C.
 
     ``offset_c`` is added to what is found: the sensor's error, where it is known.
     """
@@ -83,11 +84,13 @@ def marks(
         temp_c = None if top is None else round(top.mean_c + offset_c, 2)
         size = region.right - region.left, region.bottom - region.top
         found.append(_mark(MarkKind.ROI, raw, (region.left, region.top), size, temp_c))
-    if reference is not None and (seen := look(raw, reference, meter)) is not None:
-        radius_px = reference.radius_px
-        corner = reference.column - radius_px, reference.row - radius_px
-        size = 2 * radius_px, 2 * radius_px
-        found.append(_mark(MarkKind.REFERENCE, raw, corner, size, round(seen.median_c + offset_c, 2)))
+    for reference in references:
+        seen = look(raw, reference, meter)
+        if seen is not None:
+            radius_px = reference.radius_px
+            corner = reference.column - radius_px, reference.row - radius_px
+            size = 2 * radius_px, 2 * radius_px
+            found.append(_mark(MarkKind.REFERENCE, raw, corner, size, round(seen.median_c + offset_c, 2)))
     return tuple(found)
 
 

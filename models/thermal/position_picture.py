@@ -1,5 +1,7 @@
 """The picture of a position: corrected by its reference, with people in it as blocks, or as it is."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from drivers.api import RawFrame
@@ -10,17 +12,19 @@ from models.thermal.reference import Reference, look
 
 
 def blurred_picture(
-    raw: RawFrame, meter: Radiometer, reference: Reference | None, offset_c: float | None
+    raw: RawFrame, meter: Radiometer, references: Sequence[Reference], offset_c: float | None
 ) -> ThermalPicture | None:
     """Nobody can be known by it, whatever the frame. ``offset_c``: the sensor's error, ``None`` when unknown.
 
-    The reference's disc is painted in its own temperature. ``None`` for a frame that makes no picture.
+    The references' discs are painted in their own temperatures. ``None`` for a frame that makes no picture.
     """
     temps_c = shrunk(raw, meter)
     if temps_c is None:
         return None
     shown_c = all_blurred(temps_c) if offset_c is None else blurred(temps_c + offset_c)
-    return encoded(_with_disc(shown_c, raw, meter, reference, offset_c or 0.0))
+    for reference in references:
+        shown_c = _with_disc(shown_c, raw, meter, reference, offset_c or 0.0)
+    return encoded(shown_c)
 
 
 def clear_picture(raw: RawFrame, meter: Radiometer, offset_c: float | None) -> ThermalPicture | None:
@@ -30,10 +34,10 @@ def clear_picture(raw: RawFrame, meter: Radiometer, offset_c: float | None) -> T
 
 
 def _with_disc(
-    temps_c: Temperatures, raw: RawFrame, meter: Radiometer, reference: Reference | None, offset_c: float
+    temps_c: Temperatures, raw: RawFrame, meter: Radiometer, reference: Reference, offset_c: float
 ) -> Temperatures:
-    seen = None if reference is None else look(raw, reference, meter)
-    if reference is None or seen is None or not seen.there:
+    seen = look(raw, reference, meter)
+    if seen is None or not seen.there:
         return temps_c
     block = block_of(*raw.shape)
     row, column = np.ogrid[: temps_c.shape[0], : temps_c.shape[1]]

@@ -1,6 +1,7 @@
 """Pictures of scenes without people: live or not at all; and frames all the way through the gateway."""
 
 import asyncio
+import datetime as dt
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import ModuleType
@@ -9,10 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from cardea.contract import signed
 from cardea.contract.encoding import RECORD, ROW_BATCH, SCENE, TELEMETRY_BATCH
-from cardea.contract.scenes import MarkKind, Scene
-from cardea.contract.topics import Leaf, parse
+from cardea.contract.orders import Order, OrderResult, ShowFaces
+from cardea.contract.reasons import RefusalReason
+from cardea.contract.records import AuditRecord, DecisionRecord, ReceiptRecord
+from cardea.contract.scenes import MarkKind, Scene, Showing
+from cardea.contract.topics import Leaf, parse, topic
 from cardea.runtime.disk import SystemDisk
 from cardea.runtime.memory_bus import MemoryBroker
 from drivers.api import (
@@ -232,85 +238,158 @@ class Keys:
     def store(self, key: bytes) -> None: ...
 
 
-def test_frames_become_evidence_telemetry_and_scenes_at_the_gateway(
-    sim: ModuleType, play: Play, tmp_path: Path
-) -> None:
-    devices: dict[str, Scripted] = {}
-    events = {
-        "gate": (CredentialPresented,), "camera": (ThermalFrameCaptured,), "spot": (SpotMeasured,)
-    }  # fmt: skip
+ORDERS = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+EVENTS = {
+    "gate": (CredentialPresented,), "camera": (ThermalFrameCaptured,), "spot": (SpotMeasured,)
+}  # fmt: skip
 
-    def opened(_: Any, context: DeviceContext) -> Scripted:
-        devices[context.device] = Scripted(context)
-        return devices[context.device]
 
-    def find(name: str) -> Driver[Any]:
-        return Driver(NoSettings, opened, {}, None, events[name], (OpenDoor,))
+class House:
+    """A gateway with scripted devices, and somebody who hears all that it says."""
 
-    async def scene() -> None:
-        clock, entropy = sim.SimClock(), sim.SimEntropy(3)
-        broker = MemoryBroker(clock)
-        (tmp_path / "gateway.toml").write_text(CONFIG)
+    def __init__(self, sim: ModuleType, folder: Path, config: str) -> None:
+        self.devices: dict[str, Scripted] = {}
+        self.heard: dict[Leaf, list[bytes]] = {}
+        self.order: list[Leaf] = []
+        """What was heard, in order."""
+        self.clock = sim.SimClock()
+        self.broker = MemoryBroker(self.clock)
+        (folder / "gateway.toml").write_text(config)
         host = Host(
-            clock=clock,
-            entropy=entropy,
-            disk=SystemDisk(tmp_path / "data"),
-            bus=broker.bus("tower-1"),
+            clock=self.clock,
+            entropy=sim.SimEntropy(3),
+            disk=SystemDisk(folder / "data"),
+            bus=self.broker.bus("tower-1"),
             open_link=lambda *_: pytest.fail("there is no link"),
             secrets=str,
             vault_keys=Keys(),
             capture=lambda *_: pytest.fail("nothing is captured"),
-            order_keys={},
+            order_keys={signed.key_id(ORDERS.public_key()): ORDERS.public_key()},
             pass_keys={},
             status_file=None,
             version="1",
         )
-        gateway = Gateway(load(tmp_path / "gateway.toml", find), host)
-        heard: dict[Leaf, list[bytes]] = {}
-        session = await broker.bus("aggregator").connect()
-        await session.subscribe("cardea/v1/#")
+        self.gateway = Gateway(load(folder / "gateway.toml", self._find), host)
 
-        async def listen() -> None:
-            async for message in session.messages():
-                address = parse(message.topic)
-                assert address is not None
-                assert address.leaf is not Leaf.SCENE or not message.retain
-                heard.setdefault(address.leaf, []).append(message.payload)
+    def _find(self, name: str) -> Driver[Any]:
+        return Driver(NoSettings, self._opened, {}, None, EVENTS[name], (OpenDoor,))
 
-        tasks = [asyncio.create_task(gateway.run()), asyncio.create_task(listen())]
-        await gateway.started.wait()
+    def _opened(self, _: Any, context: DeviceContext) -> Scripted:
+        self.devices[context.device] = Scripted(context)
+        return self.devices[context.device]
+
+    async def play(self, during: Callable[[], Awaitable[None]]) -> None:
+        self.session = await self.broker.bus("aggregator").connect()
+        await self.session.subscribe("cardea/v1/#")
+        tasks = [asyncio.create_task(self.gateway.run()), asyncio.create_task(self._listen())]
+        await self.gateway.started.wait()
         await asyncio.sleep(1)
-        row, column = np.mgrid[:120, :160]
-        face = np.full((120, 160), 24.0)
-        face[np.hypot(row - 20, column - 130) <= 6] = 37.0
-        face[60:90, 40:60] = 35.4
-        raw = np.rint((face - 1.8 + 273.15) * 100).astype(np.uint16)
-        for _ in range(120):
-            await devices["camera"].say(ThermalFrameCaptured, raw=raw, scale=LEPTON, uptime_s=1e5)
-            await devices["boiler"].say(ThermalFrameCaptured, raw=picture(80.0), scale=LEPTON)
-            await asyncio.sleep(0.11)
-        thermometers: Any = gateway.picture()["thermometers"]
-        assert set(thermometers) == {"camera", "wrist"}
-        assert thermometers["camera"]["condition"] is None
-        await asyncio.sleep(5)
+        await during()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await broker.close()
-        scenes = [SCENE.decode(payload) for payload in heard[Leaf.SCENE]]
-        assert {found.device for found in scenes if isinstance(found, Scene)} == {"boiler"}
+        await self.broker.close()
+
+    async def _listen(self) -> None:
+        async for message in self.session.messages():
+            address = parse(message.topic)
+            assert address is not None
+            assert address.leaf not in (Leaf.SCENE, Leaf.SCENE_CLEAR) or not message.retain
+            self.heard.setdefault(address.leaf, []).append(message.payload)
+            self.order.append(address.leaf)
+
+    async def ask(self, action: ShowFaces) -> None:
+        now = self.clock.now().utc
+        order = Order("o1", "tower-1", "n1", now, now + dt.timedelta(seconds=20), action)
+        await self.session.publish(topic("tower-1", Leaf.ORDER), signed.sign(ORDERS, order))
+
+    async def look(self, s: float) -> None:
+        """Somebody stands before the camera, and the boiler is hot."""
+        row, column = np.mgrid[:120, :160]
+        face = np.full((120, 160), 24.0)
+        face[np.hypot(row - 20, column - 130) <= 6] = 37.0
+        face[60:90, 40:60] = 35.4 - 0.5 * (row[60:90, 40:60] % 2)
+        raw = np.rint((face - 1.8 + 273.15) * 100).astype(np.uint16)
+        for _ in range(round(s / 0.11)):
+            await self.devices["camera"].say(ThermalFrameCaptured, raw=raw, scale=LEPTON, uptime_s=1e5)
+            await self.devices["boiler"].say(ThermalFrameCaptured, raw=picture(80.0), scale=LEPTON)
+            await asyncio.sleep(0.11)
+
+    def scenes(self, leaf: Leaf) -> list[Scene]:
+        found = [SCENE.decode(payload) for payload in self.heard.get(leaf, [])]
+        assert all(isinstance(scene, Scene) for scene in found)
+        return found  # type: ignore[return-value]  # just asserted
+
+    def rows(self) -> list[Any]:
+        return [
+            RECORD.decode(bytes(row))
+            for payload in self.heard[Leaf.LANE_RECORD]
+            for row in ROW_BATCH.decode(payload).rows  # type: ignore[union-attr]  # anything else fails the test
+        ]
+
+
+def test_frames_become_evidence_telemetry_and_scenes_at_the_gateway(
+    sim: ModuleType, play: Play, tmp_path: Path
+) -> None:
+    async def scene() -> None:
+        house = House(sim, tmp_path, CONFIG)
+
+        async def during() -> None:
+            await house.look(13.2)
+            thermometers: Any = house.gateway.picture()["thermometers"]
+            assert set(thermometers) == {"camera", "wrist"}
+            assert thermometers["camera"]["condition"] is None
+            await asyncio.sleep(5)
+
+        await house.play(during)
+        scenes = house.scenes(Leaf.SCENE)
+        assert {found.device for found in scenes} == {"boiler"}
         assert len(scenes) in (2, 3)
-        batches = [TELEMETRY_BATCH.decode(payload) for payload in heard[Leaf.LANE_TELEMETRY]]
+        batches = [TELEMETRY_BATCH.decode(payload) for payload in house.heard[Leaf.LANE_TELEMETRY]]
         series = {name for batch in batches for name in batch.columns.series}  # type: ignore[union-attr]  # anything else fails the test
         assert {"camera/surface_temp_c", "camera/reference_offset_c", "camera/uncertainty_c"} <= series
         assert "boiler/surface_temp_c" not in series
-        rows = [
-            RECORD.decode(bytes(row))
-            for payload in heard[Leaf.LANE_RECORD]
-            for row in ROW_BATCH.decode(payload).rows  # type: ignore[union-attr]  # anything else fails the test
-        ]
-        assert any(
-            getattr(record, "surface_temp_c", None) == pytest.approx(35.4, abs=0.02) for record in rows
-        )
+        (record,) = (row for row in house.rows() if isinstance(row, DecisionRecord))
+        assert record.surface_temp_c == pytest.approx(35.4, abs=0.02)
+        assert record.screening_terms is not None
+        assert record.screening_terms.reference_c == pytest.approx(1.8, abs=0.01)
+
+    play(scene)
+
+
+@pytest.mark.parametrize("shows", ["blurred", "entitled"])
+def test_a_clear_picture_leaves_the_gateway_only_by_its_own_configuration_and_after_the_chain(
+    sim: ModuleType, play: Play, tmp_path: Path, shows: str
+) -> None:
+    """SAFETY.md, item 20: faces never leave the gateway by default."""
+
+    async def scene() -> None:
+        house = House(sim, tmp_path, CONFIG.replace("[policy]", f'picture = "{shows}"\n[policy]'))
+
+        async def during() -> None:
+            await house.look(5)
+            assert Leaf.SCENE_CLEAR not in house.heard
+            await house.ask(ShowFaces("camera", by="manager", reason="The spot lies beside", lease_s=5.0))
+            await house.look(12)
+
+        await house.play(during)
+        of_people = [found for found in house.scenes(Leaf.SCENE) if found.device == "camera"]
+        assert len(of_people) >= 7
+        assert {found.showing for found in of_people} == {Showing.BLURRED}
+        links = [row for row in house.rows() if isinstance(row, AuditRecord)]
+        (receipt,) = (row for row in house.rows() if isinstance(row, ReceiptRecord))
+        if shows == "blurred":
+            assert Leaf.SCENE_CLEAR not in house.heard
+            assert receipt.refusal is RefusalReason.NOT_ENTITLED
+            return
+        clear = house.scenes(Leaf.SCENE_CLEAR)
+        assert len(clear) in (2, 3)
+        assert {(found.showing, found.lease) for found in clear} == {(Showing.CLEAR, "o1")}
+        shown = next(link for link in links if link.event == "faces_shown")
+        assert (shown.actor, shown.detail["reason"]) == ("manager", "The spot lies beside")
+        assert shown.at.utc <= clear[0].at.utc
+        hidden = next(link for link in links if link.event == "faces_hidden")
+        assert hidden.detail["pictures"] == str(len(clear))
+        assert receipt.result == OrderResult.EXECUTED.value
 
     play(scene)

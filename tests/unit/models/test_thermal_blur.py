@@ -151,7 +151,7 @@ def test_the_reference_is_painted_in_its_own_temperature_and_people_are_not_show
     row, column = np.mgrid[:120, :160]
     disc = np.hypot(row - 20, column - 130) <= 6
     raw[disc] = 37.0
-    shown = temps_of(blurred_picture(counts(raw - 1.5), METER, DISC, 1.5))
+    shown = temps_of(blurred_picture(counts(raw - 1.5), METER, (DISC,), 1.5))
     assert shown[disc] == pytest.approx(37.0, abs=0.1)
     assert np.unique(shown[disc]).size == 1
     assert shown[100, 150] == pytest.approx(21.0, abs=0.1)
@@ -162,7 +162,7 @@ def test_the_reference_is_painted_in_its_own_temperature_and_people_are_not_show
 def test_a_face_in_the_references_place_is_no_reference() -> None:
     raw = face((0, 110), 40)
     here = Reference(temp_c=37.0, row=20, column=124, radius_px=12.0)
-    shown = temps_of(blurred_picture(counts(raw), METER, here, 0.0))
+    shown = temps_of(blurred_picture(counts(raw), METER, (here,), 0.0))
     assert distinct(shown, (0, 110), 40, 28)[0] <= 5
 
 
@@ -172,7 +172,7 @@ def test_a_large_frame_is_blurred_alike(offset_c: float | None) -> None:
     reference = Reference(temp_c=37.0, row=80, column=520, radius_px=24.0)
     row, column = np.mgrid[:480, :640]
     raw[np.hypot(row - 80, column - 520) <= 24] = 37.0
-    shown = temps_of(blurred_picture(counts(raw), METER, reference, offset_c))
+    shown = temps_of(blurred_picture(counts(raw), METER, (reference,), offset_c))
     assert shown.shape == (120, 160)
     assert shown[20, 130] == pytest.approx(37.0, abs=0.1)
     down, across = distinct(shown, (40, 30), 50, 35)
@@ -182,7 +182,7 @@ def test_a_large_frame_is_blurred_alike(offset_c: float | None) -> None:
 
 @pytest.mark.parametrize("raw", [np.zeros((0, 4), np.uint16), np.zeros(4, np.uint16)])
 def test_a_frame_that_is_none_makes_no_picture(raw: Any) -> None:
-    assert blurred_picture(raw, METER, None, 0.0) is None
+    assert blurred_picture(raw, METER, (), 0.0) is None
     assert clear_picture(raw, METER, None) is None
 
 
@@ -191,5 +191,5 @@ def test_a_frame_that_is_none_makes_no_picture(raw: Any) -> None:
     st.none() | st.floats(-8, 8),
 )
 def test_whatever_a_camera_sends_there_is_a_picture_of_it(raw: Any, offset_c: float | None) -> None:
-    assert blurred_picture(raw, METER, DISC, offset_c) is not None
+    assert blurred_picture(raw, METER, (DISC,), offset_c) is not None
     assert clear_picture(raw, METER, offset_c) is not None

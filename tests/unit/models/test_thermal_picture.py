@@ -76,7 +76,7 @@ def test_marks_lie_where_they_were_set_and_tell_what_is_there() -> None:
     temps_c[70:72, 50:54] = 55.0
     region = Region(top=60, left=40, bottom=90, right=80)
     reference = Reference(temp_c=37.0, row=20, column=130, radius_px=6.0)
-    roi, disc = marks(counts(temps_c), METER, region, reference)
+    roi, disc = marks(counts(temps_c), METER, region, (reference,))
     assert (roi.kind, roi.temp_c) == (MarkKind.ROI, 55.0)
     assert (roi.left, roi.top, roi.width, roi.height) == pytest.approx((0.25, 0.5, 0.25, 0.25))
     assert (disc.kind, disc.temp_c) == (MarkKind.REFERENCE, 37.0)
@@ -87,20 +87,20 @@ def test_marks_lie_where_they_were_set_and_tell_what_is_there() -> None:
 def test_marks_keep_to_the_frame_and_what_is_not_in_it_has_none() -> None:
     raw = counts(np.full((40, 40), 24.0))
     at_the_edge = Reference(temp_c=37.0, row=1, column=38, radius_px=6.0)
-    (disc,) = marks(raw, METER, Region(top=0, left=0, bottom=41, right=40), at_the_edge)
+    (disc,) = marks(raw, METER, Region(top=0, left=0, bottom=41, right=40), (at_the_edge,))
     assert disc.top == 0.0
     assert disc.left + disc.width == pytest.approx(1.0)
     assert disc.height == pytest.approx(7 / 40)
-    assert marks(raw, METER, None, None) == ()
-    assert marks(raw, METER, None, Reference(temp_c=37.0, row=90, column=1, radius_px=3.0)) == ()
+    assert marks(raw, METER, None, ()) == ()
+    assert marks(raw, METER, None, (Reference(temp_c=37.0, row=90, column=1, radius_px=3.0),)) == ()
     blinded = np.full((40, 40), 65535, np.uint16)
-    (roi,) = marks(blinded, METER, Region(top=0, left=0, bottom=40, right=40), None)
+    (roi,) = marks(blinded, METER, Region(top=0, left=0, bottom=40, right=40), ())
     assert roi.temp_c is None
 
 
 def test_what_is_found_is_corrected_by_the_sensors_error() -> None:
     raw = counts(np.full((40, 40), 24.0))
-    (roi,) = marks(raw, METER, Region(top=0, left=0, bottom=40, right=40), None, 1.5)
+    (roi,) = marks(raw, METER, Region(top=0, left=0, bottom=40, right=40), (), 1.5)
     assert roi.temp_c == 25.5
 
 
