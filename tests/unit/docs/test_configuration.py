@@ -19,6 +19,7 @@ from drivers.links.settings import (
     ModbusTcpSettings,
     SerialSettings,
     TcpSettings,
+    UdpSettings,
     VideoSettings,
 )
 from edge import settings as edge
@@ -36,6 +37,7 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "links.modbus_tcp": ModbusTcpSettings,
     "links.modbus_rtu": ModbusRtuSettings,
     "links.video": VideoSettings,
+    "links.udp": UdpSettings,
     "devices": edge.Device,
     "portals": edge.Portal,
     "portals.ingress": edge.Ingress,
