@@ -240,7 +240,9 @@ def _thermometers_see_people(parts: Parts) -> Iterator[Finding]:
 
 def _scenes_see_nobody(parts: Parts) -> Iterator[Finding]:
     devices = parts.names["devices"]
-    found = scene_misfits(parts.scenes, parts.portals, parts.zones, parts.drivers, devices)
+    found = scene_misfits(
+        parts.scenes, parts.thermometers, parts.portals, parts.zones, parts.drivers, devices
+    )
     yield from (Finding(*misfit) for misfit in found)
 
 

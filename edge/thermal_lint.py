@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from drivers.api import Driver, SpotMeasured, ThermalFrameCaptured
 from edge.settings import Portal
-from edge.thermometer_settings import Thermometer
+from edge.thermometer_settings import ShowsPeople, Thermometer
 from edge.topology import uses
 
 Misfit = tuple[str, str | None, str]
@@ -21,7 +21,7 @@ def thermometer_misfits(
     devices: frozenset[str],
 ) -> Iterator[Misfit]:
     """Entries of ``[thermometers]`` that are wrong or wanting."""
-    for name in thermometers:
+    for name, known in thermometers.items():
         if name not in devices:
             yield f"thermometers.{name}", None, _known(devices)
         elif name in drivers and not {SpotMeasured, ThermalFrameCaptured} & set(drivers[name].events):
@@ -30,20 +30,27 @@ def thermometer_misfits(
                 None,
                 "its driver sees no temperatures as frames or spots, so nothing here applies; leave this out",
             )
+        elif known.picture is not ShowsPeople.OFF and name in drivers and not _sees_frames(name, drivers):
+            yield (
+                f"thermometers.{name}.picture",
+                known.picture,
+                "its driver gives no thermal frames; leave this out",
+            )
     for name in sorted({name for portal in portals.values() for name in portal.ingress.thermometers}):
-        known = thermometers.get(name)
-        if _sees_frames(name, drivers) and (known is None or known.roi is None):
+        settings = thermometers.get(name)
+        if _sees_frames(name, drivers) and (settings is None or settings.roi is None):
             yield f"thermometers.{name}.roi", None, "is required: where in its frames do faces appear?"
 
 
 def scene_misfits(
     scenes: tuple[str, ...],
+    thermometers: Mapping[str, Thermometer],
     portals: Mapping[str, Portal],
     zones: Mapping[str, BaseModel],
     drivers: Mapping[str, Driver[Any]],
     devices: frozenset[str],
 ) -> Iterator[Misfit]:
-    """A picture leaves the gateway only of a scene without people (docs/decisions/0008)."""
+    """A picture leaves the gateway as it is only of a scene without people (docs/decisions/0008)."""
     used_by = {use.device: f"portal {name!r}" for name, portal in portals.items() for use in uses(portal)}
     used_by |= {word: f"zone {name!r}" for name, zone in zones.items() for word in _words(zone.model_dump())}
     for name in scenes:
@@ -52,7 +59,14 @@ def scene_misfits(
         elif name in drivers and not _sees_frames(name, drivers):
             yield "scenes", name, "its driver gives no thermal frames; leave this out"
         elif name in used_by:
-            yield "scenes", name, f"{used_by[name]} uses it, so people are in its picture; leave this out"
+            instead = f"leave this out, and see thermometers.{name}.picture"
+            yield "scenes", name, f"{used_by[name]} uses it, so people are in its picture; {instead}"
+        elif name in thermometers and thermometers[name].picture is not ShowsPeople.OFF:
+            yield (
+                f"thermometers.{name}.picture",
+                thermometers[name].picture,
+                "it is a scene without people; leave this out",
+            )
 
 
 def _words(value: object) -> Iterator[str]:

@@ -23,6 +23,7 @@ from edge.loading import Configuration, load
 from edge.references import ChannelRef
 from edge.schema import gateway_schema
 from edge.thermal_lint import scene_misfits
+from edge.thermometer_settings import ShowsPeople
 from edge.thermometry_positions import position_of
 from models.thermal.overrides import Overrides
 from models.thermal.presence import Manner
@@ -127,6 +128,7 @@ def test_a_position_is_what_the_file_says(read: Read) -> None:
     )
     assert position.overrides == Overrides(emissivity=0.97)
     assert position.warm_up_s == 600
+    assert loaded.settings.thermometers["door-cam"].picture is ShowsPeople.OFF
     assert position.presence_px_min == 200
     assert position.manner == Manner(presence_c_min=32.5, frames=7, spread_c_max=0.2)
     assert position_of(loaded.settings.thermometers["wrist"]) is None
@@ -177,6 +179,18 @@ CASES = {
         'scenes = ["boiler-cam", "door-cam"]\n' + GOOD,
         "scenes: door-cam → portal 'lobby' uses it, so people are in its picture; leave this out",
     ),
+    "a picture of a spot": (
+        GOOD.replace("spot_uncertainty_c = 0.3", 'picture = "blurred"'),
+        "thermometers.wrist.picture: blurred → its driver gives no thermal frames; leave this out",
+    ),
+    "people in a scene without people": (
+        SCENES + GOOD.replace("[policy]", '[thermometers.boiler-cam]\npicture = "blurred"\n[policy]'),
+        "thermometers.boiler-cam.picture: blurred → it is a scene without people; leave this out",
+    ),
+    "a picture of another kind": (
+        GOOD.replace("warm_up_s", 'picture = "clear"\nwarm_up_s'),
+        "thermometers.door-cam.picture: 'clear' → must be 'off', 'blurred' or 'entitled'",
+    ),
     "scenes that are no list": ("scenes = 7\n" + GOOD, "scenes: 7 →"),
 }
 
@@ -198,10 +212,10 @@ def test_a_scene_of_a_zone_has_people_in_it() -> None:
     """Whatever a zone's settings name, however deep."""
     devices = frozenset({"boiler-cam", "cabinet-cam"})
     drivers = dict.fromkeys(devices, DRIVERS["lepton"])
-    found = scene_misfits(("boiler-cam", "cabinet-cam"), {}, {"lift": Lift()}, drivers, devices)
-    assert list(found) == [
-        ("scenes", "boiler-cam", "zone 'lift' uses it, so people are in its picture; leave this out")
-    ]
+    found = scene_misfits(("boiler-cam", "cabinet-cam"), {}, {}, {"lift": Lift()}, drivers, devices)
+    ((key, name, advice),) = found
+    assert (key, name) == ("scenes", "boiler-cam")
+    assert advice.startswith("zone 'lift' uses it, so people are in its picture; leave this out")
 
 
 def test_every_key_is_described() -> None:
