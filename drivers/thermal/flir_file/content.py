@@ -54,4 +54,7 @@ def opened(path: Path) -> Generator[Content]:
 
 def stream(content: Content) -> BinaryIO:
     """The same as a file to read from, for libraries that want one; nobody closes it."""
-    return content.file if isinstance(content, FileContent) else io.BytesIO(content[:])
+    if not isinstance(content, FileContent):
+        return io.BytesIO(content[:])
+    content.file.seek(0)
+    return content.file
