@@ -1,8 +1,9 @@
 """The two datagrams of a frame put together again. Pure.
 
 They carry no number, only their lengths tell them apart, so a frame is believed when its parts came one after
-the other and close together: a picture is never made of two frames. Swapped parts are of one frame when
-nothing else came near them, which shows with the next datagram.
+the other and close together. Swapped parts are of one frame when nothing else came near them, which shows
+with the next datagram. A picture of two frames needs two parts lost in a row, and a gateway that was so busy
+meanwhile that it read what was left of both frames at once.
 """
 
 from dataclasses import dataclass

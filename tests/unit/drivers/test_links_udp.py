@@ -22,6 +22,11 @@ def link_of(**settings):
     return found
 
 
+def data_of(came):
+    assert isinstance(came, Datagram)
+    return came.data
+
+
 @pytest.fixture
 async def bound():
     """A link that runs."""
@@ -64,7 +69,7 @@ def test_datagrams_go_to_whom_they_are_meant_for():
             link.received(b"3", ("192.0.2.9", 30444))
             assert await here.receive() == Datagram(HERE, b"1")
             assert await there.receive() == Datagram(THERE, b"2")
-            assert [(await anybody.receive()).data for _ in range(3)] == [b"1", b"2", b"3"]
+            assert [data_of(await anybody.receive()) for _ in range(3)] == [b"1", b"2", b"3"]
             for mailbox in (here, there, anybody):
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(0.01):
@@ -82,7 +87,7 @@ async def test_who_is_slow_loses_the_newest_and_is_told():
             link.received(b"%d" % number, HERE)
         link.received(b"x", THERE)
         found = [await slow.receive() for _ in range(DATAGRAMS_MAX + 1)]
-        assert [each.data for each in found[:-1]] == [b"%d" % number for number in range(DATAGRAMS_MAX)]
+        assert [data_of(each) for each in found[:-1]] == [b"%d" % number for number in range(DATAGRAMS_MAX)]
         assert found[-1] == Missed(7)
         link.received(b"again", HERE)
         assert await slow.receive() == Datagram(HERE, b"again")
@@ -94,7 +99,7 @@ async def test_datagrams_that_are_too_large_are_nobodys():
     with link.attach(None) as mailbox:
         link.received(bytes(DATAGRAM_BYTES_MAX + 1), HERE)
         link.received(bytes(DATAGRAM_BYTES_MAX), HERE)
-        assert len((await mailbox.receive()).data) == DATAGRAM_BYTES_MAX
+        assert len(data_of(await mailbox.receive())) == DATAGRAM_BYTES_MAX
     assert link.strangers == 1
 
 
@@ -125,6 +130,7 @@ async def test_a_link_that_ends_is_lost_after_the_last_datagram_and_comes_again(
                 device.sendto(b"last", ("127.0.0.1", link.port))
                 await asyncio.wait_for(witness.receive(), 5)
             if why == "the port was closed":
+                assert link._transport is not None
                 link._transport.close()
             else:
                 task.cancel()
