@@ -293,6 +293,7 @@ class Aggregator:
         allowed_s = self._settings.cloud.gateway_silent_s
         while True:
             now = self._clock.now()
+            self.scenes.forget()
             found: list[Finding] = []
             for gateway in self._known.epochs:
                 silent_s = self._presences.silent_s(gateway, now.mono_s)

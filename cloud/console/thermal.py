@@ -8,7 +8,8 @@ from cloud.console.live import Live
 from cloud.console.picture import GRADIENT, svg
 from cloud.console.reader import Reader, device_address
 from cloud.ledger import reads
-from cloud.scenes import STALE_S, SceneSeen
+from cloud.scene_seen import SceneSeen
+from cloud.scenes import STALE_S
 
 PICTURES_MAX = 24
 REST_S = 0.8

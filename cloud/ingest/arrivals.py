@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cardea.contract.batches import Lane, RowBatch, TelemetryBatch
 from cardea.contract.encoding import PRESENCE, RECEIPT, ROW_BATCH, SCENE, TELEMETRY_BATCH, Undecodable
 from cardea.contract.orders import Presence, Receipt
-from cardea.contract.scenes import Mark, Scene
+from cardea.contract.scenes import Mark, Scene, Showing
 from cardea.contract.time import INTEGER_MAX
 from cardea.contract.topics import LANE_LEAF, Leaf, parse
 from cloud.ingest import salvage
@@ -60,7 +60,7 @@ class ReceiptHeard:
 
 @dataclass(frozen=True, slots=True)
 class SceneHeard:
-    """A thermal picture of a scene without people: shown, never stored."""
+    """A thermal picture: shown, never stored."""
 
     gateway: str
     scene: Scene
@@ -168,24 +168,34 @@ def _receipt(gateway: str, payload: bytes, _kept: bool) -> Arrival | Undecodable
     return receipt if isinstance(receipt, Undecodable) else ReceiptHeard(gateway, receipt)
 
 
-def _scene(gateway: str, payload: bytes, kept: bool) -> Arrival | Undecodable:  # noqa: FBT001  # one shape for all readers
-    """What is wrong with a scene is kept, its picture is not: no picture is ever stored."""
-    scene = SCENE.decode(payload)
-    if isinstance(scene, Undecodable):
-        return Undecodable(b"", scene.reason)
-    if kept:
-        return Undecodable(b"", "a scene that the broker had kept: it is shown live or not at all")
+def _scenes(*showings: Showing) -> "_Reader":
+    def read_scene(gateway: str, payload: bytes, kept: bool) -> Arrival | Undecodable:  # noqa: FBT001  # one shape for all readers
+        """What is wrong with a scene is kept, its picture is not: no picture is ever stored."""
+        scene = SCENE.decode(payload)
+        if isinstance(scene, Undecodable):
+            return Undecodable(b"", scene.reason)
+        wrong = "a scene that the broker had kept: it is shown live or not at all" if kept else None
+        wrong = wrong or _wrong_with(scene, showings)
+        return SceneHeard(gateway, scene) if wrong is None else Undecodable(b"", wrong)
+
+    return read_scene
+
+
+def _wrong_with(scene: Scene, showings: tuple[Showing, ...]) -> str | None:
+    """Why a scene cannot be shown."""
+    if scene.showing not in showings:
+        return f"a scene that shows {scene.showing.value} has no place in this topic"
+    if (scene.showing is Showing.CLEAR) != (scene.lease is not None):
+        return "a clear scene comes under an order, and no other does"
     if len(scene.grid) != scene.width * scene.height:
-        return Undecodable(
-            b"", f"a grid of {len(scene.grid)} pixels is not {scene.width} x {scene.height} of them"
-        )
+        return f"a grid of {len(scene.grid)} pixels is not {scene.width} x {scene.height} of them"
     if not (math.isfinite(scene.min_c) and math.isfinite(scene.max_c) and scene.min_c <= scene.max_c):
-        return Undecodable(b"", f"{scene.min_c:g} to {scene.max_c:g} degrees is no range")
+        return f"{scene.min_c:g} to {scene.max_c:g} degrees is no range"
     if not (scene.device.isprintable() and 0 < len(scene.device) <= _DEVICE_CHARACTERS_MAX):
-        return Undecodable(b"", "the device is not a name that can be shown")
+        return "the device is not a name that can be shown"
     if not all(map(_lies_inside, scene.marks)):
-        return Undecodable(b"", "a mark lies outside the scene")
-    return SceneHeard(gateway, scene)
+        return "a mark lies outside the scene"
+    return None
 
 
 def _lies_inside(mark: Mark) -> bool:
@@ -200,7 +210,8 @@ _READERS: dict[Leaf, _Reader] = {
     Leaf.LANE_TELEMETRY: _readings,
     Leaf.STATE: _presence,
     Leaf.RECEIPT: _receipt,
-    Leaf.SCENE: _scene,
+    Leaf.SCENE: _scenes(Showing.THINGS, Showing.BLURRED),
+    Leaf.SCENE_CLEAR: _scenes(Showing.CLEAR),
 }
 FILTER_LEAVES = tuple(_READERS)
 """What the aggregator subscribes to."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from cardea.contract.batches import Ack, Lane
 from cardea.contract.orders import Receipt
 from cardea.contract.ranges import Ranges, Span, merge
+from cardea.contract.scenes import Showing
 from cloud.ingest.arrivals import (
     Arrival,
     Delivery,
@@ -84,8 +85,10 @@ class Group:
     """Batches of an outbox that may speak once this is committed: they go on to the series' own lane."""
     presences: dict[str, PresenceHeard] = field(default_factory=dict[str, PresenceHeard])
     receipts: list[tuple[str, Receipt]] = field(default_factory=list[tuple[str, Receipt]])
-    scenes: dict[tuple[str, str], SceneHeard] = field(default_factory=dict[tuple[str, str], SceneHeard])
-    """The newest by gateway and device; for people who look, not for the ledger."""
+    scenes: dict[tuple[str, str, Showing], SceneHeard] = field(
+        default_factory=dict[tuple[str, str, Showing], SceneHeard]
+    )
+    """The newest by gateway, device and what it shows; for people who look, not for the ledger."""
     fenced: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Gateways and the epochs fenced just now."""
     heard: dict[str, str] = field(default_factory=dict[str, str])
@@ -116,7 +119,7 @@ class Group:
         elif isinstance(arrival, ReceiptHeard):
             self.receipts.append((arrival.gateway, arrival.receipt))
         elif isinstance(arrival, SceneHeard):
-            self.scenes[arrival.gateway, arrival.scene.device] = arrival
+            self.scenes[arrival.gateway, arrival.scene.device, arrival.scene.showing] = arrival
         else:
             self._add_unreadable(arrival)
 

@@ -1,4 +1,4 @@
-"""Thermal pictures of scenes without people: checked, kept in memory for a while, never in the ledger."""
+"""Thermal pictures: checked, kept in memory for a while, never in the ledger; clear ones for one account."""
 
 import json
 from base64 import b64encode
@@ -11,16 +11,20 @@ from sqlalchemy import select
 
 from cardea.contract.batches import Lane
 from cardea.contract.encoding import encode
-from cardea.contract.scenes import Mark, MarkKind, Scene
+from cardea.contract.records import ScreeningState
+from cardea.contract.scenes import Mark, MarkKind, Scene, SceneReading, Showing
 from cardea.contract.time import ClockQuality, WireTime
 from cardea.contract.topics import Leaf, topic
 from cloud import scenes
+from cloud.clear_pictures import LEASES_MAX
 from cloud.ingest.arrivals import SceneHeard, Unreadable, read
 from cloud.ledger import tables as t
 from cloud.scenes import Scenes
 from tests.unit.cloud.core.conftest import T0
 
 SCENE = topic("g1", Leaf.SCENE)
+CLEAR = topic("g1", Leaf.SCENE_CLEAR)
+ASKER, OTHER = 1, 2
 
 
 def scene(device="cabinet-1", **given):
@@ -67,6 +71,8 @@ def test_whatever_a_scene_says_it_is_a_whole_picture_or_unreadable(width, height
         ({"device": "a" * 129}, "the device is not a name that can be shown"),
         ({"marks": (Mark(MarkKind.ROI, 0.6, 0.0, 0.5, 1.0),)}, "a mark lies outside the scene"),
         ({"width": 700, "height": 1}, "Expected `int` <= 640 - at `$.width`"),
+        ({"showing": Showing.CLEAR, "lease": "o1"}, "a scene that shows clear has no place in this topic"),
+        ({"lease": "o1"}, "a clear scene comes under an order, and no other does"),
     ],
 )
 def test_what_is_wrong_with_a_scene_is_said_and_its_picture_is_not_kept(changed, why):
@@ -123,3 +129,118 @@ async def test_a_scene_is_shown_and_stands_nowhere_in_the_ledger(run, ledger, ma
         assert house.aggregator.counts.unreadable == 1
         kept = await ledger.read(lambda c: c.execute(select(t.quarantine)).all())
     assert [(row.lane, row.raw) for row in kept] == [("scene", b"")]
+
+
+# --- Positions ------------------------------------------------------------------------------------
+
+
+def position(**given):
+    reading = SceneReading(ScreeningState.NORMAL, 36.5)
+    return scene(**{"device": "lepton-1", "showing": Showing.BLURRED, "readings": (reading,)} | given)
+
+
+def clear(order="o1", **given):
+    return msgspec.structs.replace(
+        position(), showing=Showing.CLEAR, lease=order, grid=b"CLEARFACES!!", **given
+    )
+
+
+def test_a_blurred_position_comes_with_what_was_read():
+    assert read(SCENE, encode(position())) == SceneHeard("g1", position())
+    assert read(CLEAR, encode(clear())) == SceneHeard("g1", clear())
+
+
+@pytest.mark.parametrize("sent", [scene(), position(), clear(order=None)])
+def test_in_the_topic_of_clear_pictures_nothing_else_has_a_place(sent):
+    found = read(CLEAR, encode(sent))
+    assert isinstance(found, Unreadable)
+    assert found.undecodable.raw == b""
+
+
+async def test_a_clear_picture_is_seen_by_whoever_asked_until_their_time_is_over(clock):
+    seen = Scenes(clock)
+    seen.take([SceneHeard("g1", position())])
+    seen.clear.grant("o1", "g1", "lepton-1", ASKER, lease_s=10.0)
+    assert seen.of(["g1"], ASKER)[0].scene == position(), "nothing clear has come yet"
+    seen.take([SceneHeard("g1", clear())])
+    assert seen.of(["g1"], ASKER)[0].scene == clear()
+    assert seen.clear.left_s(ASKER, "g1", "lepton-1") == 10.0
+    for everybody_else in (OTHER, None):
+        assert seen.of(["g1"], everybody_else)[0].scene == position()
+    assert seen.clear.left_s(OTHER, "g1", "lepton-1") is None
+    assert seen.of(["g2"], ASKER) == ()
+    await clock.advance(10.0)
+    before = seen.version
+    assert seen.of(["g1"], ASKER)[0].scene == position()
+    assert seen.clear.left_s(ASKER, "g1", "lepton-1") is None
+    seen.clear.grant("o2", "g1", "lepton-1", ASKER, lease_s=5.0)
+    await clock.advance(5.0)
+    seen.forget()
+    assert seen.version == before + 1, "open pages are told"
+    seen.forget()
+    assert seen.version == before + 1
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        SceneHeard("g1", clear(order="o2")),
+        SceneHeard("g2", clear()),
+        SceneHeard("g1", clear(device="lepton-2")),
+    ],
+)
+def test_a_clear_picture_that_nobody_asked_for_is_dropped(sent, clock):
+    seen = Scenes(clock)
+    seen.take([SceneHeard("g1", position()), SceneHeard("g1", position(device="lepton-2"))])
+    seen.take([SceneHeard("g2", position())])
+    seen.clear.grant("o1", "g1", "lepton-1", ASKER, lease_s=10.0)
+    seen.take([sent])
+    assert all(one.scene.showing is Showing.BLURRED for one in seen.of(["g1", "g2"], ASKER))
+
+
+async def test_a_clear_picture_that_is_not_of_now_is_not_shown(clock):
+    seen = Scenes(clock)
+    seen.clear.grant("o1", "g1", "lepton-1", ASKER, lease_s=60.0)
+    seen.take([SceneHeard("g1", clear())])
+    await clock.advance(scenes.STALE_S + 1)
+    seen.take([SceneHeard("g1", position())])
+    assert seen.of(["g1"], ASKER)[0].scene == position()
+
+
+def test_only_a_blurred_picture_is_one_of_a_position(clock):
+    seen = Scenes(clock)
+    seen.take([SceneHeard("g1", scene()), SceneHeard("g1", position())])
+    assert seen.position("g1", "cabinet-1") is None
+    assert seen.position("g1", "none") is None
+    found = seen.position("g1", "lepton-1")
+    assert found is not None
+    assert found.scene == position()
+
+
+def test_however_many_ask_the_memory_is_bounded(clock):
+    seen = Scenes(clock)
+    for n in range(LEASES_MAX + 5):
+        seen.clear.grant(f"o{n}", "g1", "lepton-1", n, lease_s=60.0)
+    assert seen.clear.left_s(4, "g1", "lepton-1") is None
+    assert seen.clear.left_s(5, "g1", "lepton-1") == 60.0
+
+
+async def test_clear_pictures_stand_nowhere_in_the_ledger(run, ledger, make, settings):
+    """SAFETY.md, items 18 and 20: asked for or not, well formed or not."""
+    async with run() as house:
+        gateway = await house.gateway()
+        await gateway.say(make.presence())
+        house.aggregator.scenes.clear.grant("o1", "g1", "lepton-1", ASKER, lease_s=60.0)
+        for sent in (clear(order="o9"), clear(width=9), clear()):
+            await gateway.session.publish(CLEAR, encode(sent))
+        await gateway.session.publish(SCENE, encode(clear()))
+        await gateway.session.publish(SCENE, encode(position()))
+        await gateway.send(Lane.RECORD, make.batch(Lane.RECORD, 1, make.decision("d1")))
+        await gateway.wait_acked(Lane.RECORD, ((1, 1),))
+        shown = house.aggregator.scenes
+        assert [seen.scene for seen in shown.of(["g1"], ASKER)] == [clear()]
+        assert [seen.scene for seen in shown.of(["g1"], OTHER)] == [position()]
+    kept = settings.cloud.data_dir
+    assert all(b"CLEARFACES" not in path.read_bytes() for path in kept.rglob("*") if path.is_file())
+    rows = await ledger.read(lambda c: c.execute(select(t.quarantine)).all())
+    assert {row.raw for row in rows} == {b""}
