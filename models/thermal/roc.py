@@ -28,7 +28,9 @@ class Area:
 
     @property
     def ci(self) -> Interval:
-        """95 %, cut at 0 and 1."""
+        """95 %, cut at 0 and 1, which are the limits too where the standard error is not known."""
+        if math.isnan(self.sd):
+            return 0.0, 1.0
         half = _Z_95 * self.sd
         return max(0.0, self.auc - half), min(1.0, self.auc + half)
 

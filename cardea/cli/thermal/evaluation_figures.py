@@ -1,12 +1,12 @@
-"""The figures of one method, as plain values that are rounded and never not-a-number."""
+"""The figures of one method, as plain rounded values."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cardea.cli.thermal.evaluation_question import Asked
+from models.thermal.binomial import Interval
 from models.thermal.clinical import Visits
 from models.thermal.methods import METHODS
 from models.thermal.prevalence import npv, npv_ci, ppv, ppv_ci
@@ -101,7 +101,7 @@ def against_flir(scores: Scores, flir: Scores, febrile: Flags) -> Report | None:
     }
 
 
-def _roc(scores: Scores, febrile: Flags) -> Sequence[Sequence[float | None]]:
+def _roc(scores: Scores, febrile: Flags) -> Sequence[Sequence[float]]:
     """The curve, from (0, 0) to (1, 1): 1 - Sp and Se."""
     points = curve(scores, febrile)
     of_well = points.false_positives[::-1] / points.negatives
@@ -109,11 +109,11 @@ def _roc(scores: Scores, febrile: Flags) -> Sequence[Sequence[float | None]]:
     return [[rounded(float(x)), rounded(float(y))] for x, y in zip(of_well, of_ill, strict=True)]
 
 
-def limits(interval: tuple[float, float]) -> Sequence[float | None]:
-    """Both ends of an interval."""
+def limits(interval: Interval) -> Sequence[float]:
+    """Both ends."""
     return [rounded(each) for each in interval]
 
 
-def rounded(value: float) -> float | None:
-    """``None`` for what is no number."""
-    return round(value, 5) if math.isfinite(value) else None
+def rounded(value: float) -> float:
+    """To what is worth telling."""
+    return round(value, 5)

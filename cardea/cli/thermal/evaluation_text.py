@@ -73,9 +73,7 @@ def _row(name: str, each: Mapping[str, Any]) -> str:
     )
 
 
-def _with(value: float, limits: Sequence[float | None], digits: int) -> str:
-    if None in limits:
-        return f"{value:.{digits}f}"
+def _with(value: float, limits: Sequence[float], digits: int) -> str:
     return f"{value:.{digits}f} ({limits[0]:.{digits}f}…{limits[1]:.{digits}f})"
 
 

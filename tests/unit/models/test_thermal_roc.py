@@ -64,6 +64,7 @@ def test_the_area_is_the_share_of_pairs_in_the_right_order_and_its_variance_delo
 
 def test_limits_end_at_nought_and_one() -> None:
     assert Area(0.99, 0.1).ci == (pytest.approx(0.794, abs=1e-3), 1.0)
+    assert Area(0.9, math.nan).ci == (0.0, 1.0)
     assert Area(0.01, 0.1).ci == (0.0, pytest.approx(0.206, abs=1e-3))
 
 
@@ -160,7 +161,7 @@ def test_days_left_out_are_judged_at_the_others_threshold() -> None:
 
 
 def test_a_threshold_fitted_to_noise_is_found_out() -> None:
-    """Scores that tell nothing: a point judged where it was chosen flatters, one on days left out does not."""
+    """Scores that say nothing: a point judged where it was chosen flatters, on days left out not."""
     generator = np.random.default_rng(7)
     flattered: list[float] = []
     honest: list[float] = []
