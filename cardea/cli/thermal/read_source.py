@@ -113,7 +113,7 @@ def _frames(found: Recording) -> Iterator[Named | ThermalFrameCaptured | Damage]
         for event in events:
             if isinstance(event, DeviceIdentified):
                 yield Named(event.model, event.serial, event.firmware)
-            elif isinstance(event, ThermalFrameCaptured):
+            else:
                 yield event
 
 

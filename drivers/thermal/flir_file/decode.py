@@ -66,7 +66,7 @@ def read_all(frames: Recording, content: Content, at: Instant) -> Iterator[Devic
 def read_one(frames: Recording, number: int, content: Content, at: Instant) -> list[DeviceEvent]:
     """What ``shown`` says, or a Reject."""
     try:
-        return frames.shown(number, at)
+        return [*frames.shown(number, at)]
     except NotRadiometric as why:
         return [rejected(content, at, why)]
 

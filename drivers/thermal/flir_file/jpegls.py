@@ -1,7 +1,7 @@
 """Counts as JPEG-LS, as cameras record them in CSQ files. Pure.
 
-Source: ITU-T T.87, annex C (markers); decoded by CharLS. Size and depth are checked before anything is
-decoded, since the decoder believes the header.
+Source: ITU-T T.87, annex C (markers); decoded by CharLS. The size is checked before anything is decoded,
+since the decoder believes the header.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,6 @@ from drivers.thermal.flir_file.content import NotRadiometric
 SIGNATURE = b"\xff\xd8\xff"
 """Start of image, then any marker: the frame header mostly, but others may stand before."""
 _END_OF_IMAGE = b"\xff\xd9"
-_BITS = range(2, 17)
 _WIDE_BITS = 9
 """From here on a sample takes two bytes."""
 _read_header = cast("Callable[[bytes], dict[str, int]]", _CharLS.read_header)  # pyright: ignore[reportUnknownMemberType]  # has no types
@@ -36,8 +35,6 @@ def decode_jpegls(content: bytes, height: int, width: int) -> Counts:
     except (RuntimeError, ValueError):
         raise NotRadiometric("raw_data_is_jpeg") from None
     if (head["height"], head["width"], head["components"]) != (height, width, 1):
-        raise NotRadiometric("raw_jpegls_of_another_kind")
-    if head["bits_per_sample"] not in _BITS:
         raise NotRadiometric("raw_jpegls_of_another_kind")
     try:
         samples = _decode(whole)

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from cardea.contract.time import Instant
-from drivers.api import CELSIUS, DeviceEvent, LinearScale, RawFrame, ThermalFrameCaptured, Unfit
+from drivers.api import CELSIUS, DeviceIdentified, LinearScale, RawFrame, ThermalFrameCaptured, Unfit
 from drivers.thermal.flir_file import fff, jpeg, tiff_scale
 from drivers.thermal.flir_file.camera_info import calibration, camera, taken
 from drivers.thermal.flir_file.content import Content, NotRadiometric
@@ -19,6 +19,9 @@ from drivers.thermal.flir_file.tiff_scale import GAIN_K_MAX, Meaning
 
 JPEG_BYTES_MAX = 64 * 1024 * 1024
 _HEAD_BYTES = 8
+
+
+Shown = DeviceIdentified | ThermalFrameCaptured
 
 
 class Recording(Protocol):
@@ -33,7 +36,7 @@ class Recording(Protocol):
         """How many frames there may be; some of them may be damaged, or previews of others."""
         ...
 
-    def shown(self, number: int, at: Instant) -> list[DeviceEvent]:
+    def shown(self, number: int, at: Instant) -> list[Shown]:
         """The camera, unless it keeps that to itself, and the frame; nothing of a mere preview.
 
         Raises:
@@ -76,7 +79,7 @@ class FffRecording:
     def __len__(self) -> int:
         return len(self._spans)
 
-    def shown(self, number: int, at: Instant) -> list[DeviceEvent]:
+    def shown(self, number: int, at: Instant) -> list[Shown]:
         """As the protocol says."""
         span = self._spans[number]
         if span.why is not None:
@@ -105,7 +108,7 @@ class TiffRecording:
     def __len__(self) -> int:
         return min(len(self._pages), FRAMES_MAX)
 
-    def shown(self, number: int, at: Instant) -> list[DeviceEvent]:
+    def shown(self, number: int, at: Instant) -> list[Shown]:
         """As the protocol says."""
         if number and self._pages.is_preview(number):
             return []
@@ -126,7 +129,7 @@ class TiffRecording:
         return self._first if number else tiff_scale.supposed_meaning(picture)
 
 
-def _events(info: Record, raw_data: Record, at: Instant) -> list[DeviceEvent]:
+def _events(info: Record, raw_data: Record, at: Instant) -> list[Shown]:
     planck, conditions = calibration(info)
     frame = ThermalFrameCaptured(
         at=at, device_utc=taken(info), raw=raw_frame(raw_data), scale=planck, conditions=conditions

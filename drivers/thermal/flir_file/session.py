@@ -1,7 +1,7 @@
 """Shows radiometric files as if a camera took them now."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cardea.contract.reasons import RefusalReason
@@ -41,6 +41,7 @@ class FlirFileSession:
         self._settings = settings
         self._context = context
         self._camera: tuple[str, str, str] | None = None
+        self._assumed: Sequence[str] = ()
 
     async def run(self, emit: Emit) -> None:
         """Show the frames of the files, over and over or once (DeviceLost at the end).
@@ -59,7 +60,8 @@ class FlirFileSession:
 
     async def _show(self, path: Path, emit: Emit) -> None:
         clock = self._context.clock
-        frames = _frames(path, self._settings.tlinear_gain_k, clock)  # closes its file when it is let go
+        frames = _frames(path, self._settings.tlinear_gain_k, clock, self._tell)
+        # which closes its file when it is let go, also by a thread that a cancellation left behind
         while True:
             began_s = clock.monotonic_s()
             try:
@@ -76,6 +78,12 @@ class FlirFileSession:
     async def submit(self, command: Command) -> Receipt:
         """Files take no orders."""
         return NotExecuted(RefusalReason.UNSUPPORTED, f"files cannot do {type(command).__name__}")
+
+    def _tell(self, path: Path, assumed: Sequence[str]) -> None:
+        """Log what a file does not say, unless the one before did not say it either."""
+        if assumed and assumed != self._assumed:
+            _log.warning("assumed", device=self._context.device, file=str(path), assumed="; ".join(assumed))
+        self._assumed = assumed
 
     def _known(self, camera: DeviceIdentified) -> bool:
         before, self._camera = self._camera, (camera.model, camera.firmware, camera.serial)
@@ -96,7 +104,9 @@ def files_of(path: Path) -> list[Path]:
     return wanted
 
 
-def _frames(path: Path, gain_k: float | None, clock: Clock) -> Iterator[list[DeviceEvent]]:
+def _frames(
+    path: Path, gain_k: float | None, clock: Clock, tell: Callable[[Path, Sequence[str]], None]
+) -> Iterator[list[DeviceEvent]]:
     """What each frame of a file says, read one by one; a Reject when there is none."""
     with opened(path) as content:
         try:
@@ -104,8 +114,7 @@ def _frames(path: Path, gain_k: float | None, clock: Clock) -> Iterator[list[Dev
         except NotRadiometric as why:
             yield [rejected(content, clock.now(), why)]
             return
-        if frames.assumed:
-            _log.warning("assumed", file=str(path), assumed="; ".join(frames.assumed))
+        tell(path, frames.assumed)
         for number in range(len(frames)):
             if shown := read_one(frames, number, content, clock.now()):
                 yield shown

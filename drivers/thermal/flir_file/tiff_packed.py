@@ -51,9 +51,8 @@ def unpack(page: Page) -> Pixels:
     if too_many or len(page.parts) != across * down or max(page.part_height, page.part_width) > _TILE_MAX:
         raise NotRadiometric("tiff_damaged")
     decoded = _imdecode(_file(page))
-    if decoded is None or decoded.shape != (page.height, page.width):
-        raise NotRadiometric("tiff_damaged")
-    if decoded.dtype != (np.dtype(f"f{page.bits // 8}") if page.floats else np.uint16):
+    kind = np.dtype(f"f{page.bits // 8}" if page.floats else np.uint16)
+    if decoded is None or decoded.shape != (page.height, page.width) or decoded.dtype != kind:
         raise NotRadiometric("tiff_damaged")
     return decoded
 

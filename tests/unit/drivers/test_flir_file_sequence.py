@@ -31,13 +31,17 @@ FRAME = len(sim.fff(RAWS[0]))
 RAW_AT = 64 + 2 * 32 + 2476 + 32
 
 
+def raw_of(found, number) -> Any:
+    return found.shown(number, AT)[-1].raw
+
+
 def read(content) -> list[Any]:
     """Each frame's counts, or the word for its refusal."""
     found = recording(content)
     said: list[Any] = []
     for number in range(len(found)):
         try:
-            said.append(found.shown(number, AT)[-1].raw)
+            said.append(raw_of(found, number))
         except NotRadiometric as why:
             said.append(str(why))
     return said
@@ -264,11 +268,18 @@ def test_a_large_file_that_is_cut_short_while_it_is_read(large):
         found = recording(content)
         with large.open("r+b") as file:
             file.truncate(FRAME + 10)
-        assert np.array_equal(found.shown(0, AT)[-1].raw, RAWS[0])
+        assert np.array_equal(raw_of(found, 0), RAWS[0])
         for number in (1, 2, 3):
             with pytest.raises(NotRadiometric):
                 found.shown(number, AT)
         assert len(spans(content)) <= 2
+
+
+def test_a_picture_is_not_read_when_it_is_too_large(large, monkeypatch):
+    monkeypatch.setattr("drivers.thermal.flir_file.recording.JPEG_BYTES_MAX", 5000)
+    large.write_bytes(sim.radiometric_jpeg(sim.recording(RAWS)))
+    with opened(large) as content, pytest.raises(NotRadiometric, match="file_too_long"):
+        recording(content)
 
 
 def test_a_small_file_is_read_at_once_and_a_folder_not_at_all(tmp_path):

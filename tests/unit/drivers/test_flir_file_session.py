@@ -1,8 +1,12 @@
 """Radiometric files shown one after another."""
 
 import asyncio
+import io
 
+import numpy as np
 import pytest
+import structlog
+import tifffile
 
 from cardea.contract.reasons import RefusalReason
 from drivers.api import (
@@ -58,6 +62,35 @@ async def test_another_camera_is_named_and_a_bad_file_is_a_reject(folder, emitte
     assert [reject.reason for reject in emitted.of(Reject)] == ["no_fff_header"]
     assert [camera.model for camera in emitted.of(DeviceIdentified)] == ["SIM-320", "OTHER"]
     assert len(shown(emitted)) == 3
+
+
+async def test_a_recording_is_shown_frame_by_frame(tmp_path, emitted, open_device):
+    path = tmp_path / "door.seq"
+    path.write_bytes(sim.recording([sim.test_scene(at_s) for at_s in (5.0, 60.0, 600.0)])[:-10])
+    with pytest.raises(DeviceLost):
+        await open_device("thermal.flir_file", None, path=path, interval_s=0.05, loop=False).run(emitted)
+    assert shown(emitted) == [int(sim.test_scene(at_s).max()) for at_s in (5.0, 60.0)]
+    assert [reject.reason for reject in emitted.of(Reject)] == ["record_outside_the_file"]
+    assert len(emitted.of(DeviceIdentified)) == 1
+    first, second = emitted.of(ThermalFrameCaptured)
+    assert second.at.mono_s - first.at.mono_s >= 0.045
+
+
+async def test_a_tiff_s_scale_is_what_the_settings_say_or_is_told_in_the_log(tmp_path, emitted, open_device):
+    pages = io.BytesIO()
+    with tifffile.TiffWriter(pages) as writer:
+        for counts, preview in ((7500, 0), (7600, 1), (7700, 0)):
+            writer.write(np.full((12, 16), counts, np.uint16), contiguous=False, subfiletype=preview)
+    (path := tmp_path / "roof.tif").write_bytes(pages.getvalue())
+    (tmp_path / "roof_2.tif").write_bytes(pages.getvalue())
+    for said, where in (({}, tmp_path), ({"tlinear_gain_k": 0.04}, path)):
+        device = open_device("thermal.flir_file", None, path=where, interval_s=0.05, loop=False, **said)
+        with structlog.testing.capture_logs() as logs, pytest.raises(DeviceLost):
+            await device.run(emitted)
+        assert [entry["event"] for entry in logs] == ["assumed"] * (not said), "once for both files"
+    frames = emitted.of(ThermalFrameCaptured)
+    assert [int(frame.raw.max()) for frame in frames] == [7500, 7700] * 3
+    assert {frame.scale.gain_c for frame in frames} == {0.04}
 
 
 async def test_a_single_file_of_any_name(tmp_path, emitted, open_device):

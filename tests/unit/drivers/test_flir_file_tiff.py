@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -44,7 +45,7 @@ def reason_of(content, gain_k=None):
     return str(caught.value)
 
 
-def written(picture, said=None, **how) -> bytes:
+def written(picture, said=None, **how: Any) -> bytes:
     content = io.BytesIO()
     tags = [(700, 1, len(said), said.encode(), True)] if said else []
     tifffile.imwrite(content, picture, metadata=None, extratags=[*tags, *how.pop("extratags", ())], **how)
@@ -317,7 +318,7 @@ def test_packed_parts_that_are_damaged_are_refused_in_silence(capfd):
 
 
 def test_parts_that_do_not_make_the_picture():
-    page = {
+    page: dict[str, Any] = {
         "order": "<",
         "height": 8,
         "width": 8,
@@ -336,6 +337,14 @@ def test_parts_that_do_not_make_the_picture():
             tiff_packed.unpack(
                 tiff_packed.Page(**page, part_height=part_height, part_width=part_width, parts=parts)
             )
+
+
+def test_a_page_that_opencv_refuses_aloud(monkeypatch):
+    def refuse(*_):
+        raise cv2.error("assertion failed")
+
+    monkeypatch.setattr("drivers.thermal.flir_file.tiff_packed.cv2.imdecode", refuse)
+    assert reason_of(LZW) == "tiff_damaged"
 
 
 SEEDS = [
@@ -358,7 +367,7 @@ def decoded(content) -> list[Any]:
 @settings(max_examples=200)
 def test_damaged_files_never_raise(data):
     content = bytearray(data.draw(st.sampled_from(SEEDS)))
-    (at,) = struct.unpack_from("<I" if content[:2] == b"II" else ">I", content, 4)
+    (at,) = struct.unpack_from("<I" if content.startswith(b"II") else ">I", content, 4)
     head = st.one_of(st.integers(0, 20), st.integers(at, at + 260), st.integers(0, 10**6))
     value = st.one_of(st.sampled_from([0, 1, 2, 4, 255]), st.integers(0, 255))
     for place, byte in data.draw(st.lists(st.tuples(head, value), max_size=10)):
