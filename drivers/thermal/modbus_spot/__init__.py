@@ -2,7 +2,6 @@
 
 from drivers.api import Driver, LinkKind, Reject, SpotMeasured
 from drivers.thermal.modbus_spot.decode import CHANNEL, LineDecoder
-from drivers.thermal.modbus_spot.instruments import PYROUSB
 from drivers.thermal.modbus_spot.session import open_spot
 from drivers.thermal.modbus_spot.settings import SpotSettings
 
@@ -12,5 +11,5 @@ DRIVER = Driver(
     decoders={CHANNEL: LineDecoder},
     link=LinkKind.MODBUS,
     events=(SpotMeasured, Reject),
-    example=PYROUSB,
+    example={"unit": 1, "instrument": "pyrousb"},
 )

@@ -9,7 +9,8 @@ from drivers.links.rtu import Garbage
 from drivers.links.rtu_exchange import COUNT_MAX, READ_HOLDING, READ_INPUT, Answered, Asked, ReadPairing
 from drivers.links.spans import spans
 from drivers.thermal.modbus_spot.reading import Instrument, Place, Words
-from drivers.thermal.modbus_spot.settings import SpotSettings, Table
+from drivers.thermal.modbus_spot.registers import Table
+from drivers.thermal.modbus_spot.settings import SpotSettings
 
 CHANNEL = "line"
 FUNCTIONS: Mapping[Table, int] = {"holding": READ_HOLDING, "input": READ_INPUT}

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from cardea.contract.time import Instant
 from drivers.api import SpotMeasured, Unfit
-from drivers.thermal.modbus_spot.settings import (
+from drivers.thermal.modbus_spot.registers import (
     EmissivityRegister,
     Register,
-    SpotSettings,
     StatusRegister,
     Table,
     TemperatureRegister,
 )
+from drivers.thermal.modbus_spot.settings import SpotSettings
 
 Place = tuple[Table, int]
 Words = Mapping[Place, int]
@@ -25,13 +25,15 @@ class Instrument:
 
     def __init__(self, settings: SpotSettings) -> None:
         self._settings = settings
-        temperatures = [each for each in (settings.surface, settings.sensor) if each is not None]
+        registers = self._registers = settings.registers
+        self._emissivity = _in_force(settings)
+        temperatures = [each for each in (registers.surface, registers.sensor) if each is not None]
         self._temperatures = tuple(place for each in temperatures for place in each.places)
         others: list[Place] = []
-        if settings.emissivity is not None:
-            others += settings.emissivity.places
-        if settings.status is not None:
-            others.append((settings.status.table, settings.status.address))
+        if self._emissivity is not None:
+            others += self._emissivity.places
+        if registers.status is not None:
+            others.append((registers.status.table, registers.status.address))
         self.places = frozenset({*self._temperatures, *others})
         """The registers that a reading must hold."""
         self._stood: tuple[int, ...] = ()
@@ -39,18 +41,18 @@ class Instrument:
 
     def read(self, words: Words, at: Instant) -> SpotMeasured:
         """The measurement in ``words``, which holds at least ``places``."""
-        settings = self._settings
-        surface_temp_c = _temperature(settings.surface, words)
+        registers = self._registers
+        surface_temp_c = _temperature(registers.surface, words)
         unfit = (
-            (None if settings.status is None else _said(settings.status, words))
+            (None if registers.status is None else _said(registers.status, words))
             or self._range(surface_temp_c)
             or self._frozen(words, at)
         )
         return SpotMeasured(
             at=at,
             surface_temp_c=None if unfit else surface_temp_c,
-            sensor_temp_c=None if settings.sensor is None else _temperature(settings.sensor, words),
-            emissivity=None if settings.emissivity is None else _emissivity(settings.emissivity, words),
+            sensor_temp_c=None if registers.sensor is None else _temperature(registers.sensor, words),
+            emissivity=None if self._emissivity is None else _emissivity(self._emissivity, words),
             unfit=unfit,
         )
 
@@ -66,6 +68,14 @@ class Instrument:
         if now != self._stood:
             self._stood, self._stood_s = now, at.mono_s
         return Unfit.FROZEN if at.mono_s - self._stood_s >= self._settings.frozen_s else None
+
+
+def _in_force(settings: SpotSettings) -> EmissivityRegister | None:
+    """The register of the emissivity that counts: the one that was written, where one is."""
+    written = settings.registers.emissivity_written
+    if settings.emissivity_set is not None and written is not None:
+        return written.read_back
+    return settings.registers.emissivity
 
 
 def _said(status: StatusRegister, words: Words) -> Unfit | None:

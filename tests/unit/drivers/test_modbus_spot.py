@@ -29,11 +29,14 @@ from drivers.links.settings import ModbusRtuSettings, ModbusTcpSettings, TcpSett
 from drivers.sim.relay_modbus import RelayRtuSim, RelayTcpSim
 from drivers.sim.spot_modbus import Registers, SpotInstrument
 from drivers.thermal.modbus_spot.decode import LineDecoder, exchange
-from drivers.thermal.modbus_spot.instruments import AT20, OS_MINI, PYROUSB
 from drivers.thermal.modbus_spot.reading import Instrument
 from drivers.thermal.modbus_spot.settings import SpotSettings
 
 UTC = dt.datetime(2026, 3, 2, 8, tzinfo=dt.UTC)
+
+PYROUSB: Any = {"unit": 1, "instrument": "pyrousb"}
+OS_MINI: Any = {"unit": 1, "instrument": "os_mini"}
+AT20: Any = {"unit": 1, "instrument": "at20"}
 
 
 def at(mono_s=5.0):
@@ -376,7 +379,7 @@ async def test_registers_that_are_not_there(pyrometer, emitted, open_device):
 
 
 async def test_an_instrument_in_kelvin_over_input_registers(clock, emitted, open_device, running):
-    kelvin = Registers(surface=2, sensor=3, offset_counts=2732)
+    kelvin = Registers(surface=(2,), sensor=3, offset_counts=2732)
     async with RelayTcpSim([SpotInstrument(7, kelvin)]) as sim:
         link = open_link("io", ModbusTcpSettings(kind="modbus_tcp", host="127.0.0.1", port=sim.port), clock)
         surface = {"address": 2, "table": "input", "scale_c": 0.1, "offset_c": -273.2}
