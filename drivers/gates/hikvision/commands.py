@@ -23,8 +23,9 @@ from drivers.api import (
     Receipt,
     ShowText,
 )
-from drivers.gates.hikvision.client import JSON, XML, Declined, Isapi, Unsupported
+from drivers.gates.hikvision.client import Isapi
 from drivers.gates.hikvision.intake import Intake
+from drivers.links.http_client import JSON, XML, Declined, Unsupported
 
 RECEIPTS_MAX = 1024
 INFO_CHARS_MAX = 128

@@ -6,7 +6,7 @@ import msgspec
 
 from cardea.runtime.clock import Clock
 from drivers.api import DeviceIdentified, DeviceMisconfigured
-from drivers.gates.hikvision.client import JSON, Declined, Isapi, Unsupported
+from drivers.gates.hikvision.client import Isapi
 from drivers.gates.hikvision.payload import (
     Fields,
     Unreadable,
@@ -18,6 +18,7 @@ from drivers.gates.hikvision.payload import (
     xml_root,
 )
 from drivers.gates.hikvision.settings import HikvisionSettings, Transport, Verdict
+from drivers.links.http_client import JSON, Declined, Unsupported
 
 _ACS_CFG = "/ISAPI/AccessControl/AcsCfg?format=json"
 _CHANNEL = {Transport.PUSH: "ISAPIListen", Transport.STREAM: "ISAPI"}

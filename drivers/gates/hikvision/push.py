@@ -8,12 +8,13 @@ from xml.sax.saxutils import escape
 from cardea.runtime.clock import Clock
 from cardea.runtime.logs import get_logger
 from drivers.api import CaptureSink, DeviceLost, DeviceMisconfigured, Emit, HeartbeatSeen
-from drivers.gates.hikvision.client import XML, Declined, Isapi
+from drivers.gates.hikvision.client import Isapi
 from drivers.gates.hikvision.decode import pushed
 from drivers.gates.hikvision.history import History
 from drivers.gates.hikvision.intake import Intake
 from drivers.gates.hikvision.payload import Unreadable, name_of, xml_root
 from drivers.gates.hikvision.settings import HikvisionSettings
+from drivers.links.http_client import XML, Declined
 from drivers.links.http_listener import HttpListener, PushReply, PushRequest
 
 LISTENER_S_MAX = 10.0

@@ -2,13 +2,12 @@
 
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
-from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from cardea.runtime.config import RelativePath
 from drivers.api import DeviceSettings
+from drivers.links.http_client import Origin
 
 
 class Transport(StrEnum):
@@ -26,17 +25,10 @@ class Verdict(StrEnum):
     TERMINAL = "terminal"
 
 
-def _origin(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise ValueError("http:// or https:// with host and port and nothing after it")
-    return text.rstrip("/")
-
-
 class HikvisionSettings(DeviceSettings):
     """A Hikvision face terminal, reached over ISAPI."""
 
-    base_url: Annotated[str, AfterValidator(_origin)] = Field(
+    base_url: Origin = Field(
         max_length=300, description="where the terminal answers, e.g. http://192.168.40.21"
     )
     user: str = Field(min_length=1, max_length=64, description="the terminal's user for Cardea")

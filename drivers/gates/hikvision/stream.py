@@ -9,12 +9,13 @@ from cardea.runtime.backoff import Backoff
 from cardea.runtime.clock import Clock
 from cardea.runtime.logs import get_logger
 from drivers.api import CaptureSink, DeviceLost, DeviceMisconfigured, Emit
-from drivers.gates.hikvision.client import Declined, Isapi
+from drivers.gates.hikvision.client import Isapi
 from drivers.gates.hikvision.decode import StreamDecoder
 from drivers.gates.hikvision.history import History
 from drivers.gates.hikvision.intake import Intake
 from drivers.gates.hikvision.multipart import Keep
 from drivers.gates.hikvision.settings import HikvisionSettings
+from drivers.links.http_client import Declined
 
 DROPS_MAX = 5
 """Connections in a row that ended without one event or heartbeat."""
