@@ -15,6 +15,7 @@ from cloud import settings as cloud
 from drivers import catalog
 from drivers.links.http_listener import HttpListenerSettings
 from drivers.links.settings import (
+    I2cSettings,
     ModbusRtuSettings,
     ModbusTcpSettings,
     SerialSettings,
@@ -38,6 +39,7 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "links.modbus_rtu": ModbusRtuSettings,
     "links.video": VideoSettings,
     "links.udp": UdpSettings,
+    "links.i2c": I2cSettings,
     "devices": edge.Device,
     "portals": edge.Portal,
     "portals.ingress": edge.Ingress,
