@@ -96,11 +96,10 @@ def _declared(position: PositionFacts, today: dt.date) -> Said:
 
 
 def _configured(thermometer: Thermometer) -> Said:
-    reference = thermometer.reference
     yield Figure.WARM_UP, (thermometer.warm_up_s / 60.0,)
     yield Figure.EMISSIVITY, values(thermometer.conditions.emissivity)
-    yield Figure.DRIFT, None if reference is None else (1.0,)
-    yield Figure.REFERENCE_U, None if reference is None else _expanded(reference.uncertainty_c)
+    yield Figure.DRIFT, (1.0,) if thermometer.references else None
+    yield Figure.REFERENCE_U, _expanded(_reference_c(thermometer))
 
 
 def _computed(position: PositionFacts, around: Around) -> Said:
@@ -148,15 +147,19 @@ def _spot_mm(
 
 def _laboratory(position: PositionFacts, thermometer: Thermometer | None) -> Values | None:
     terms = position.uncertainty
-    reference_c = position.reference.uncertainty_c
-    if thermometer is not None and thermometer.reference is not None:
-        reference_c = thermometer.reference.uncertainty_c
+    configured_c = None if thermometer is None else _reference_c(thermometer)
+    reference_c = position.reference.uncertainty_c if configured_c is None else configured_c
     if reference_c is None or terms.drift_c is None or terms.spot_size_c is None:
         return None
     combined_c = math.hypot(
         reference_c, terms.emissivity_c, terms.reflected_c, terms.drift_c, terms.spot_size_c
     )
     return (expanded_c(combined_c),)
+
+
+def _reference_c(thermometer: Thermometer) -> float | None:
+    """Standard uncertainty of the references; of two the worse one's."""
+    return max((one.uncertainty_c for one in thermometer.references), default=None)
 
 
 def _left_d(calibrated_on: dt.date | None, interval_d: int | None, today: dt.date) -> Values | None:

@@ -118,10 +118,11 @@ def _in_a_gateway(args: argparse.Namespace) -> "tuple[PositionFacts, Around]":
     if args.clip is not None:
         from cardea.cli.thermal import position_clip
 
-        said = thermometer.reference
-        place = position_clip.Place()
-        if said is not None:
-            place = position_clip.Place(said.temp_c, said.row, said.column, said.radius_px)
+        places = [
+            position_clip.Place(one.temp_c, one.row, one.column, one.radius_px)
+            for one in thermometer.references
+        ]
+        place = places[0] if places else position_clip.Place()
         around = replace(around, clip=position_clip.facts(args.clip, place))
     return thermometer.position or PositionFacts(), around
 
