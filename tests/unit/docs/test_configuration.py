@@ -51,6 +51,7 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "thermometers.roi": thermometer.Region,
     "thermometers.reference": thermometer.Reference,
     "thermometers.conditions": thermometer.ConditionsOverride,
+    "thermometers.screening_watch": thermometer.ScreeningWatchSettings,
     "zones": zone.Zone,
     "zones.occupancy": zone.Occupancy,
     "zones.gas": zone.GasSensor,
