@@ -95,8 +95,8 @@ def _report(source: "Source", asked: "Overrides", air: "Air", written: "NpyFile 
             report.camera = each if not report.frames else report.camera
         else:
             _add(report, each, asked, air, written)
-        if shows and len(report.frames) % PROGRESS_FRAMES == 0:
-            print(f"\r{len(report.frames)} of {source.total} frames", end="", file=sys.stderr, flush=True)
+            if shows and len(report.frames) % PROGRESS_FRAMES == 0:
+                print(f"\r{len(report.frames)} of {source.total} frames", end="", file=sys.stderr, flush=True)
     if shows:
         print(file=sys.stderr)
     return report
