@@ -27,6 +27,7 @@ LINK_KINDS: Mapping[str, LinkKind] = {
     "modbus_rtu": LinkKind.MODBUS,
     "video": LinkKind.VIDEO,
     "udp": LinkKind.UDP,
+    "i2c": LinkKind.I2C,
 }
 
 
