@@ -11,7 +11,9 @@ FRAMES_IN_SILENCE_MIN = 3
 class Mlx90640Settings(DeviceSettings):
     """One sensor on an I2C bus."""
 
-    address: int = Field(default=0x33, ge=0x08, le=0x77, description="its address on the bus, 7 bits")
+    address: int = Field(
+        default=0x33, ge=0x08, le=0x77, description="its address on the bus, 7 bits; 51 is 0x33"
+    )
     refresh_hz: float = Field(
         default=4.0,
         ge=0.5,
