@@ -65,6 +65,7 @@ from drivers.api import (
     Receipt,
     Refused,
     Reject,
+    SpotMeasured,
     TemperatureMeasured,
 )
 from edge.gateway import Gateway
@@ -209,6 +210,7 @@ class Tower:
         drivers = {
             "test.reader": ((CredentialPresented, TemperatureMeasured), ()),
             "test.board": ((InputChanged,), (OpenDoor, HoldOpen)),
+            "test.spot": ((SpotMeasured,), ()),
         }
         if name not in drivers:
             raise DeviceMisconfigured("no such driver")
@@ -678,3 +680,66 @@ def test_r1_a_failed_store_ends_the_command_with_one_line(
     said = capsys.readouterr().err.splitlines()
     assert said[-1] == "cardea: the disk failed under a write; ending, so that nothing false is said"
     assert "fsync: EIO" in said[-2]
+
+
+# --- thermometers that only give advice ---------------------------------------------------------------
+
+SURE = CONFIG.replace('name = "Lobby"\n', 'name = "Lobby"\nthermometer_compliant = true\n').replace(
+    "[policy]\n",
+    '[policy]\nportals.lobby = { degrade = "closed", require_screening = true, on_elevated = "deny" }\n',
+)
+
+
+async def judged(tower: Tower) -> DecisionRecord:
+    await tower.devices["reader"].card()
+    await asyncio.sleep(5)
+    return [row for row in tower.of(DecisionRecord) if row.portal == "lobby"][-1]
+
+
+def test_a_terminal_that_bends_its_readings_raises_an_alert_and_denies_nobody(play: Play) -> None:
+    async def scene(tower: Tower) -> None:
+        await tower.people()
+        await tower.listen()
+
+        async def day(_: Gateway) -> None:
+            reader = tower.devices["reader"]
+            await reader.say(TemperatureMeasured, value_c=38.6)
+            honest = await judged(tower)
+            assert honest.outcome is Outcome.DENY
+            for n in range(100):
+                await asyncio.sleep(0.2)
+                await reader.say(TemperatureMeasured, value_c=36.5 + n % 3 / 10)
+            await asyncio.sleep(20)
+            await reader.say(TemperatureMeasured, value_c=38.6)
+            bent = await judged(tower)
+            assert bent.outcome is Outcome.REFER
+            assert Reason.SCREENING_ADVISORY in bent.reasons
+            (alert,) = [row for row in tower.of(AlertRaised) if row.alert is AlertKind.THERMOMETER_NORMALISED]
+            assert alert.device == "reader"
+
+        await tower.serve(day, SURE)
+
+    play(scene)
+
+
+def test_a_thermal_device_whose_position_nobody_described_denies_nobody(play: Play) -> None:
+    text = SURE.replace('thermometers = ["reader"]', 'thermometers = ["spot"]') + (
+        '[devices.spot]\ndriver = "test.spot"\n[thermometers.spot]\nspot_uncertainty_c = 0.1\n'
+    )
+
+    async def scene(tower: Tower) -> None:
+        await tower.people()
+        await tower.listen()
+
+        async def visit(gateway: Gateway) -> None:
+            for _ in range(8):
+                await tower.devices["spot"].say(SpotMeasured, surface_temp_c=38.6)
+                await asyncio.sleep(0.1)
+            found = await judged(tower)
+            assert (found.outcome, found.screening.value) == (Outcome.REFER, "elevated")
+            assert Reason.SCREENING_ADVISORY in found.reasons
+            assert gateway.picture()["positions"] == {}
+
+        await tower.serve(visit, text)
+
+    play(scene)
