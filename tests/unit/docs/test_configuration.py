@@ -23,6 +23,7 @@ from drivers.links.settings import (
     UdpSettings,
     VideoSettings,
 )
+from edge import position_settings as position
 from edge import settings as edge
 from edge import thermometer_settings as thermometer
 from edge import zone_settings as zone
@@ -52,6 +53,11 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "thermometers.reference": thermometer.Reference,
     "thermometers.conditions": thermometer.ConditionsOverride,
     "thermometers.screening_watch": thermometer.ScreeningWatchSettings,
+    "thermometers.position": position.PositionFacts,
+    "thermometers.position.camera": position.CameraFacts,
+    "thermometers.position.reference": position.ReferenceFacts,
+    "thermometers.position.uncertainty": position.BudgetTerms,
+    "thermometers.position.site": position.SiteFacts,
     "zones": zone.Zone,
     "zones.occupancy": zone.Occupancy,
     "zones.gas": zone.GasSensor,
