@@ -30,6 +30,9 @@ class I2cLink:
         self._adapter = adapter
         self._answer_s_max = settings.answer_s_max
         self._turns = Turns(settings.waiting_max)
+        self._wires = asyncio.Lock()
+        """Held by a transfer to its end, even when whoever asked for it has been cancelled."""
+        self._under_way: set[asyncio.Task[bytes]] = set()
         self._up = asyncio.Event()
         self._lost: asyncio.Future[str] | None = None
 
@@ -80,27 +83,30 @@ class I2cLink:
             raise ValueError(f"{max(len(write), read)} bytes in a transfer of {self.transfer_bytes_max}")
         try:
             async with self._turns.turn(Urgency.POLL):
-                content = await self._whole(self._timed(device, write, read))
+                content = await self._whole(device, write, read)
         except TooManyWait:
             raise DeviceLost(f"link {self.name}: too many transfers wait for the bus") from None
         if len(content) != read:
             raise DeviceLost(f"I2C device {device:#04x}: {len(content)} bytes for {read} asked")
         return content
 
-    async def _whole(self, transfer: "asyncio.Task[bytes]") -> bytes:
-        """A transfer that has begun is brought to its end, whoever has lost interest: the next would get its
-        answer.
+    async def _whole(self, device: int, write: bytes, read: int) -> bytes:
+        """A transfer that has begun is brought to its end, whoever has lost interest: the next one would get
+        its answer.
         """
-        try:
-            return await asyncio.shield(transfer)
-        except asyncio.CancelledError:
-            await asyncio.wait([transfer])
-            if not transfer.cancelled():
-                transfer.exception()
-            raise
+        transfer = asyncio.get_running_loop().create_task(self._alone(device, write, read))
+        self._under_way.add(transfer)
+        transfer.add_done_callback(self._ended)
+        return await asyncio.shield(transfer)
 
-    def _timed(self, device: int, write: bytes, read: int) -> "asyncio.Task[bytes]":
-        return asyncio.get_running_loop().create_task(self._transfer(device, write, read))
+    def _ended(self, transfer: "asyncio.Task[bytes]") -> None:
+        self._under_way.discard(transfer)
+        if not transfer.cancelled():
+            transfer.exception()  # nobody may be left to hear of it
+
+    async def _alone(self, device: int, write: bytes, read: int) -> bytes:
+        async with self._wires:
+            return await self._transfer(device, write, read)
 
     async def _transfer(self, device: int, write: bytes, read: int) -> bytes:
         if not self._up.is_set():

@@ -133,7 +133,7 @@ class Recorded:
         self.eeprom = eeprom
         self._pages = pages
 
-    def measure(self, number: int, _at_s: float, *, chess: bool) -> tuple[int, Words]:
+    def measure(self, number: int, at_s: float, *, chess: bool) -> tuple[int, Words]:
         """The next of the pages, for ever in turn, whatever the pattern."""
-        del chess
+        del at_s, chess
         return self._pages[number % len(self._pages)]

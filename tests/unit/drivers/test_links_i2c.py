@@ -270,8 +270,8 @@ async def test_a_transfer_that_nobody_waits_for_any_more_is_still_brought_to_its
         first = asyncio.create_task(link.transfer(0x33, b"a", 1))
         second = asyncio.create_task(link.transfer(0x34, b"b", 1))
         await adapter.begun.wait()
-        first.cancel()
         for _ in range(5):
+            first.cancel()
             await asyncio.sleep(0)
         assert adapter.order == [b"a"]
         adapter.failure = TransferFailed("no")

@@ -82,6 +82,7 @@ def test_two_halves_make_a_frame():
     assert (frame.raw.shape, frame.raw.dtype, frame.scale) == ((24, 32), np.float32, CELSIUS)
     assert np.abs(frame.raw - scene()).max() <= 0.45, "a count and a half"
     assert (frame.at, frame.unfit, frame.uptime_s, frame.number) == (at(10.0), None, None, None)
+    assert frame.sensor_temp_c is not None
     assert frame.sensor_temp_c == pytest.approx(31.0, abs=0.3)
     assert frame.conditions == Conditions(
         emissivity=0.98, distance_m=0.0, reflected_c=round(frame.sensor_temp_c - 8, 2)
