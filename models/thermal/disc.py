@@ -26,16 +26,20 @@ REACH = 2.2
 RING = 1.5
 PAST = 1.2
 """A ray that is still in the frame there crosses the edge in it."""
-STEP = 0.05
+STEPS = 20
+"""To a radius."""
 ROUNDS = 3
-"""Each begins from the circle of the last; the third moves it by less than 0.01 pixel."""
+"""Each begins from the circle of the last; the third moves a disc's by less than 0.01 pixel."""
+MOVED_SHARE = 0.03
+"""Of the radius: a last round that moves or widens the circle by more has found no edge."""
 UNROUND_PX, UNROUND_SHARE = 0.25, 0.05
 """Standard deviation of the crossings from the circle: pixels, and the share of its radius. Real discs show
 up to 0.07 of theirs (0.4 px), parts of people 0.11 and more."""
 WORST = 2.5
 """The worst crossing may lie so many times further off."""
-DROP_MIN = 0.5
-"""Of the contrast that has to be gone between 0.7 and 1.35 radii, on nine rays of ten: a sharp edge."""
+DROP_MIN, SHARP = 0.5, (0.7, 1.35)
+"""Of the contrast that has to be gone between these radii, on nine rays of ten: a sharp edge. Real discs show
+0.6 and more."""
 SPREAD_C_MAX = 1.5
 """Between the 10th and 90th hundredth of the disc; real ones show 0.2 to 0.8 °C."""
 CONTRAST_C_MIN = 2.0
@@ -75,11 +79,11 @@ def fit(temps_c: Celsius, about: Circle) -> Disc | None:
     ``temps_c`` is a picture, shape (rows, columns). ``None`` when what is there is no uniform round disc
     with a sharp edge, warmer than its ring.
     """
-    traced = _traced(temps_c, about)
+    last, traced = about, _traced(temps_c, about)
     for _ in range(ROUNDS - 1):
         if traced is not None:
-            traced = _traced(temps_c, traced.circle)
-    if traced is None or not _near(traced.circle, about):
+            last, traced = traced.circle, _traced(temps_c, traced.circle)
+    if traced is None or not (_near(traced.circle, about) and _same(traced.circle, last)):
         return None
     limit_px = UNROUND_PX + UNROUND_SHARE * traced.circle.radius_px
     off_px = traced.off_px
@@ -113,8 +117,6 @@ def _traced(temps_c: Celsius, circle: Circle) -> _Traced | None:
         return None
     down_px, right_px = edge
     through = _through(down_px, right_px)
-    if through is None:
-        return None
     off_px = np.hypot(down_px - through.row, right_px - through.column) - through.radius_px
     placed = Circle(circle.row + through.row, circle.column + through.column, through.radius_px)
     return _Traced(rays, placed, off_px)
@@ -124,7 +126,7 @@ def _rays(temps_c: Celsius, circle: Circle) -> _Rays | None:
     angles, steps = _fan()
     rows = circle.row + circle.radius_px * np.outer(np.sin(angles), steps)
     columns = circle.column + circle.radius_px * np.outer(np.cos(angles), steps)
-    past, ring = int(PAST / STEP), int(RING / STEP)
+    past, ring = _at(PAST), _at(RING)
     inside = (rows[:, past] >= 0) & (rows[:, past] <= temps_c.shape[0] - 1)
     inside &= (columns[:, past] >= 0) & (columns[:, past] <= temps_c.shape[1] - 1)
     if np.count_nonzero(inside) < RAYS_MIN:
@@ -136,7 +138,7 @@ def _rays(temps_c: Celsius, circle: Circle) -> _Rays | None:
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    core_c, ring_c = _middle(along_c[:, : int(CORE / STEP) + 1]), _middle(along_c[:, ring:])
+    core_c, ring_c = _middle(along_c[:, : _at(CORE) + 1]), _middle(along_c[:, ring:])
     if not core_c - ring_c >= CONTRAST_C_MIN:
         return None
     return _Rays(angles[inside], along_c, core_c, ring_c)
@@ -147,23 +149,23 @@ def _edge(rays: _Rays, radius_px: float) -> tuple[Numbers, Numbers] | None:
     half_c = 0.5 * (rays.core_c + rays.ring_c)
     warm = rays.temps_c > half_c
     first = np.argmin(warm, axis=1)
-    crossing = warm[:, 0] & (first > 0)
-    if np.count_nonzero(crossing) < max(RAYS_MIN, CROSSING_MIN * len(first)):
-        return None
-    beyond = first[crossing]
-    number = np.flatnonzero(crossing)
+    beyond = np.maximum(first, 1)
+    number = np.arange(len(first))
     before_c, beyond_c = rays.temps_c[number, beyond - 1], rays.temps_c[number, beyond]
     share = (before_c - half_c) / np.maximum(before_c - beyond_c, 1e-6)
-    away_px = radius_px * STEP * (beyond - 1 + share)
+    crossing = warm[:, 0] & (first > 0) & np.isfinite(share)
+    if np.count_nonzero(crossing) < max(RAYS_MIN, CROSSING_MIN * len(first)):
+        return None
+    away_px = radius_px / STEPS * (beyond - 1 + share)[crossing]
     return away_px * np.sin(rays.angles[crossing]), away_px * np.cos(rays.angles[crossing])
 
 
-def _through(down_px: Numbers, right_px: Numbers) -> Circle | None:
+def _through(down_px: Numbers, right_px: Numbers) -> Circle:
     """The circle through points: least squares of r² - R² (Kåsa 1976)."""
     points = np.stack((2.0 * down_px, 2.0 * right_px, np.ones_like(down_px)))
     row, column, power = np.linalg.solve(points @ points.T, points @ (down_px**2 + right_px**2))
     square = float(power + row**2 + column**2)
-    return Circle(float(row), float(column), math.sqrt(square)) if math.isfinite(square) else None
+    return Circle(float(row), float(column), math.sqrt(square))
 
 
 def _near(found: Circle, about: Circle) -> bool:
@@ -173,10 +175,15 @@ def _near(found: Circle, about: Circle) -> bool:
     )
 
 
+def _same(found: Circle, last: Circle) -> bool:
+    moved_px = max(found.away_px(last), abs(found.radius_px - last.radius_px))
+    return moved_px <= MOVED_SHARE * found.radius_px
+
+
 def _disc_like(rays: _Rays) -> bool:
-    core_c = np.sort(rays.temps_c[:, : int(CORE / STEP) + 1], axis=None)
+    core_c = np.sort(rays.temps_c[:, : _at(CORE) + 1], axis=None)
     tenth = core_c.size // 10
-    drop_c = np.sort(rays.temps_c[:, int(0.7 / STEP)] - rays.temps_c[:, int(1.35 / STEP)])
+    drop_c = np.sort(rays.temps_c[:, _at(SHARP[0])] - rays.temps_c[:, _at(SHARP[1])])
     sharp = float(drop_c[drop_c.size // 10]) >= DROP_MIN * (rays.core_c - rays.ring_c)
     return sharp and float(core_c[-1 - tenth] - core_c[tenth]) <= SPREAD_C_MAX
 
@@ -185,6 +192,11 @@ def _middle(temps_c: Celsius) -> float:
     return float(np.partition(temps_c, temps_c.size // 2, axis=None)[temps_c.size // 2])
 
 
+def _at(radii: float) -> int:
+    """The step of a ray at so many radii."""
+    return round(radii * STEPS)
+
+
 @lru_cache(maxsize=1)
 def _fan() -> tuple[Numbers, Numbers]:
-    return np.linspace(0.0, 2.0 * math.pi, RAYS, endpoint=False), np.arange(0.0, REACH, STEP)
+    return np.linspace(0.0, 2.0 * math.pi, RAYS, endpoint=False), np.arange(_at(REACH) + 1) / STEPS

@@ -46,7 +46,7 @@ OVER_S = 1.5
 """So often and for so long it must have been seen at one place; nobody holds a head so still."""
 LEAD = 2
 """So many times oftener than whatever else is seen."""
-TIMES_ENOUGH = 60
+TIMES_ENOUGH = 40
 """More looks make a place no surer."""
 ERRORS_C_APART = 2.0
 """Two discs read as far off as each other, but for the sensor's gain."""

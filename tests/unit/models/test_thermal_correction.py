@@ -317,6 +317,14 @@ def test_one_of_two_references_is_not_enough() -> None:
     assert place.measured(by_sensor(1.0)).gain == pytest.approx(1.0, abs=1e-3)
 
 
+def test_two_references_that_are_never_seen_together_tell_of_no_gain() -> None:
+    place = Place(TWO, LEPTON, None)
+    first, second = by_sensor(1.0, second_c=24.0), by_sensor(1.0)
+    second[discs()[0]] = second[0, 0]
+    steps = [place.show(raw, 1)[0] for raw in (first, second) * 8]
+    assert {step.condition for step in steps} == {NotScreened.REFERENCE_LOST}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -328,5 +336,6 @@ def test_one_of_two_references_is_not_enough() -> None:
     ],
 )
 def test_a_position_that_corrects_wrongly_is_none(wrong: dict[str, Any]) -> None:
+    fields: dict[str, Any] = {"region": REGION, "references": (Blackbody(temp_c=37.0),)} | wrong
     with pytest.raises(ValueError, match="at most"):
-        Position(**({"region": REGION, "references": (Blackbody(temp_c=37.0),)} | wrong))
+        Position(**fields)
