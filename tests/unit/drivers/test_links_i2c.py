@@ -311,11 +311,14 @@ async def test_a_bus_that_is_no_bus_or_is_not_there(clock, tmp_path):
         await run_on(tmp_path / "i2c-7", clock)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may open everything")
-async def test_a_bus_without_the_right_to_it(clock, tmp_path):
-    (tmp_path / "i2c-7").touch(mode=0o000)
-    with pytest.raises(DeviceMisconfigured, match="no right"):
-        await run_on(tmp_path / "i2c-7", clock)
+@pytest.mark.parametrize("failure", [errno.EACCES, errno.EPERM])
+async def test_a_bus_without_the_right_to_it(clock, monkeypatch, failure):
+    def refuse(path: str) -> None:
+        raise OSError(failure, os.strerror(failure), path)
+
+    monkeypatch.setattr(i2c_dev, "SMBus", refuse)
+    with pytest.raises(DeviceMisconfigured, match="no right to open it: add the service's user"):
+        await run_on("/dev/i2c-7", clock)
 
 
 class Kernel:
