@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from cardea.cli.errors import CommandError
 
 if TYPE_CHECKING:
+    from models.thermal.overrides import Overrides
     from models.thermal.radiometry import Air
-    from models.thermal.station import Overrides
 
 _ABSOLUTE_ZERO_C = -273.15
 
@@ -60,8 +60,8 @@ def asked(args: argparse.Namespace) -> "tuple[Overrides, Air]":
     Raises:
         CommandError: a number that cannot be.
     """
+    from models.thermal.overrides import Overrides
     from models.thermal.radiometry import Air
-    from models.thermal.station import Overrides
 
     given: dict[str, Any] = {name: getattr(args, name) for name in _OPTIONS}
     for name, value in given.items():

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from cardea.cli.thermal.read_report import Report
     from cardea.cli.thermal.read_source import Source
     from drivers.api import ThermalFrameCaptured
+    from models.thermal.overrides import Overrides
     from models.thermal.radiometry import Air
-    from models.thermal.station import Overrides
 
 GAIN_K_MAX = 10.0
 PROGRESS_FRAMES = 25

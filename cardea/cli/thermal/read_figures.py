@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.api import Conditions, LinearScale, Planck, ThermalFrameCaptured, Unfit
+from models.thermal.overrides import Overrides
 from models.thermal.radiometry import BODY_BAND, Air, radiometer, table, transmission
-from models.thermal.station import Overrides
 
 PLACES = 6
 Celsius = npt.NDArray[np.float32]

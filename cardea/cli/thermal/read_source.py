@@ -9,7 +9,8 @@ from pathlib import Path
 from cardea.cli.errors import CommandError
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import DeviceIdentified, DeviceMisconfigured, ThermalFrameCaptured
-from drivers.thermal.flir_file.content import Content, NotRadiometric, opened
+from drivers.thermal.flir_file.content import Content, NotRadiometric
+from drivers.thermal.flir_file.opened import opened
 from drivers.thermal.flir_file.recording import Recording, recording
 from drivers.thermal.lepton.decode import TLINEAR
 from drivers.thermal.lepton.fitness import Fitness

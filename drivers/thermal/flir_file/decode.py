@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from cardea.contract.time import Instant
 from drivers.api import DeviceEvent, DeviceIdentified, Reject, ThermalFrameCaptured
-from drivers.thermal.flir_file.content import HELD_BYTES_MAX, Content, NotRadiometric
+from drivers.thermal.flir_file.content import Content, NotRadiometric
 from drivers.thermal.flir_file.recording import Recording, recording
 from drivers.thermal.flir_file.settings import FlirFileSettings
 
 CHANNEL = "file"
-FILE_BYTES_MAX = HELD_BYTES_MAX
+FILE_BYTES_MAX = 32 * 1024 * 1024
 PIXELS_MAX = 1 << 26
 """Of all frames of one message: four times what its bytes hold unpacked."""
 DAMAGED_MAX = 64

@@ -19,8 +19,9 @@ from drivers.api import (
     NotExecuted,
     Receipt,
 )
-from drivers.thermal.flir_file.content import NotRadiometric, opened
+from drivers.thermal.flir_file.content import NotRadiometric
 from drivers.thermal.flir_file.decode import read_one, rejected
+from drivers.thermal.flir_file.opened import opened
 from drivers.thermal.flir_file.recording import recording
 from drivers.thermal.flir_file.settings import FlirFileSettings
 

@@ -1,4 +1,4 @@
-"""``cardea thermal read``: every kind of file in; figures, JSON and NumPy files out; one line for other files."""
+"""``cardea thermal read``: files of every kind in; figures, JSON and NumPy files out; one line for others."""
 
 import io
 import json

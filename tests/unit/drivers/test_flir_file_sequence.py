@@ -16,9 +16,10 @@ from cardea.contract.time import ClockQuality, Instant
 from drivers.api import DeviceIdentified, Reject, ThermalFrameCaptured
 from drivers.sim import fff as sim
 from drivers.thermal.flir_file import decode, sequence
-from drivers.thermal.flir_file.content import FileContent, NotRadiometric, opened
+from drivers.thermal.flir_file.content import NotRadiometric
 from drivers.thermal.flir_file.decode import FileDecoder
 from drivers.thermal.flir_file.jpegls import decode_jpegls
+from drivers.thermal.flir_file.opened import FileContent, opened
 from drivers.thermal.flir_file.recording import recording
 from drivers.thermal.flir_file.sequence import spans
 from drivers.thermal.flir_file.settings import FlirFileSettings
@@ -249,7 +250,7 @@ def test_a_tiff_of_another_size_in_a_frame():
 
 @pytest.fixture
 def large(tmp_path, monkeypatch):
-    monkeypatch.setattr("drivers.thermal.flir_file.content.HELD_BYTES_MAX", 1000)
+    monkeypatch.setattr("drivers.thermal.flir_file.opened.HELD_BYTES_MAX", 1000)
     path = tmp_path / "long.seq"
     path.write_bytes(sim.recording(RAWS, orders=ORDERS, padding=33))
     return path

@@ -17,8 +17,9 @@ from cardea.contract.time import ClockQuality, Instant
 from drivers.api import CELSIUS, DeviceIdentified, LinearScale, Planck, Reject, ThermalFrameCaptured, Unfit
 from drivers.sim import tiff as sim
 from drivers.thermal.flir_file import tiff_packed
-from drivers.thermal.flir_file.content import FileContent, NotRadiometric, opened
+from drivers.thermal.flir_file.content import NotRadiometric
 from drivers.thermal.flir_file.decode import FileDecoder
+from drivers.thermal.flir_file.opened import FileContent, opened
 from drivers.thermal.flir_file.recording import recording
 from drivers.thermal.flir_file.settings import FlirFileSettings
 
@@ -253,7 +254,7 @@ def test_smaller_copies_of_a_page_are_no_frames():
 
 
 def test_a_large_file_is_read_page_by_page(tmp_path, monkeypatch):
-    monkeypatch.setattr("drivers.thermal.flir_file.content.HELD_BYTES_MAX", 1000)
+    monkeypatch.setattr("drivers.thermal.flir_file.opened.HELD_BYTES_MAX", 1000)
     for number, content in enumerate((*PLAIN.values(), *PACKED.values())):
         (path := tmp_path / f"{number}.tiff").write_bytes(content)
         with opened(path) as large:
