@@ -70,7 +70,7 @@ class Visits:
 
 def columns(rows: Sequence[Sequence[str]]) -> Columns:
     """The table's columns by name. Raises NotClinical where no row names any."""
-    counts = [sum(_ROUND.fullmatch(_name(cell)) is not None for cell in row) for row in rows[:FIRST_ROWS]]
+    counts = [sum(_ROUND.fullmatch(name_of(cell)) is not None for cell in row) for row in rows[:FIRST_ROWS]]
     most = max(counts, default=0)
     if most == 0:
         raise NotClinical("no row names columns like canthiMax1: this is not a table of the clinical layout")
@@ -78,7 +78,7 @@ def columns(rows: Sequence[Sequence[str]]) -> Columns:
     sites: dict[str, dict[int, int]] = {}
     others: dict[str, int] = {}
     spelled: dict[str, str] = {}
-    for index, name in enumerate(map(_name, rows[header])):
+    for index, name in enumerate(map(name_of, rows[header])):
         named = _ROUND.fullmatch(name)
         if named is not None:
             site = spelled.setdefault(named["site"].casefold(), named["site"])
@@ -118,7 +118,7 @@ def visits(
             day=_cell(row, named.others.get("date", len(row))) or _cell(row, 0).partition("-")[0],
             at_s=_seconds(_cell(row, named.others.get("time", len(row)))),
             surface_c=_mean(cells),
-            oral_c=_number(oral_text),
+            oral_c=number_of(oral_text),
             offset_c=_mean([_cell(row, index) for each, index in offsets.items() if each in rounds]),
         )
         why = (
@@ -161,11 +161,12 @@ def _unusable(wanted: Sequence[tuple[str, float, str]]) -> str:
 
 def _mean(cells: Sequence[str]) -> float:
     """Of those that are numbers; not a number where none is."""
-    there = [number for number in map(_number, cells) if not math.isnan(number)]
+    there = [number for number in map(number_of, cells) if not math.isnan(number)]
     return sum(there) / len(there) if there else math.nan
 
 
-def _name(cell: str) -> str:
+def name_of(cell: str) -> str:
+    """A column's name without the blanks that tables have in them."""
     return "".join(cell.split())
 
 
@@ -173,7 +174,7 @@ def _cell(row: Sequence[str], index: int) -> str:
     return row[index].strip() if index < len(row) else ""
 
 
-def _number(text: str) -> float:
+def number_of(text: str) -> float:
     """A decimal point or a decimal comma; not a number where it is none."""
     try:
         value = float(text.replace(",", "."))

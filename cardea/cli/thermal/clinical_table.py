@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,22 +28,26 @@ class Table:
 
 def read_table(file: Path) -> Table:
     """Read ``file``. Raises CommandError with one line where it cannot be read or is no such table."""
-    text = _text(file)
-    found: list[tuple[Columns, Sequence[Sequence[str]]]] = []
+    found: list[Table] = []
     problem = ""
-    for separator in SEPARATORS:
+    for rows in read_rows(file):
         try:
-            rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-        except csv.Error as error:
-            raise CommandError(f"{file}: is not a CSV file: {error}") from error
-        try:
-            found.append((columns(rows), rows))
+            found.append(Table(file, rows, columns(rows)))
         except NotClinical as error:
             problem = str(error)
     if not found:
         raise CommandError(f"{file}: {problem}")
-    named, rows = max(found, key=lambda each: len(each[0].sites))
-    return Table(file, rows, named)
+    return max(found, key=lambda table: len(table.named.sites))
+
+
+def read_rows(file: Path) -> Iterator[Sequence[Sequence[str]]]:
+    """The rows of ``file`` as each separator makes them. Raises CommandError where it cannot be read."""
+    text = _text(file)
+    for separator in SEPARATORS:
+        try:
+            yield list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+        except csv.Error as error:
+            raise CommandError(f"{file}: is not a CSV file: {error}") from error
 
 
 def _text(file: Path) -> str:

@@ -7,8 +7,10 @@ they were not chosen on; the second figures are the ones to expect at a door.
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from cardea.cli.errors import CommandError
 
 METHODS = ("absolute", "reference", "flir", "median30", "combined")
 ROUNDS = ("mean", *map(str, range(1, 10)))
@@ -36,7 +38,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="mean",
         help="one round of pictures, or the mean of all that a visit has (default)",
     )
-    parser.add_argument("--method", action="append", choices=METHODS, help="only this; may be repeated")
+    parser.add_argument(
+        "--method",
+        action="extend",
+        type=_methods,
+        metavar="NAME[,NAME]",
+        help=f"only these of: {', '.join(METHODS)}",
+    )
     parser.add_argument(
         "--drift-sd",
         type=_number(0, 10),
@@ -76,11 +84,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=30,
         help="people that make an adaptive baseline (30)",
     )
+    parser.add_argument(
+        "--readings",
+        metavar="COLUMN",
+        help="tell only the threshold for --fpr, from a site's own readings: this column of any CSV file",
+    )
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
     parser.set_defaults(run=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
+    if args.readings is not None:
+        return _site_threshold(args)
     from cardea.cli.thermal.clinical_table import read_table
     from cardea.cli.thermal.evaluation import Asked, evaluated
     from cardea.cli.thermal.evaluation_text import told
@@ -91,7 +106,7 @@ def _run(args: argparse.Namespace) -> int:
         oral_c=args.oral,
         oral_column=args.oral_column,
         round=args.round,
-        methods=tuple(args.method or METHODS),
+        methods=tuple(dict.fromkeys(args.method or METHODS)),
         drift_sd_c=args.drift_sd,
         residual_sd_c=args.residual_sd,
         seed=args.seed,
@@ -106,6 +121,16 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _site_threshold(args: argparse.Namespace) -> int:
+    from cardea.cli.thermal.site_threshold import site_threshold, told
+
+    if args.fpr is None:
+        raise CommandError("--readings needs the false-positive rate that is wanted: --fpr 0.01")
+    report = site_threshold(args.file, args.readings, args.fpr)
+    print(json.dumps(report, indent=2, ensure_ascii=False) if args.json else told(report))
+    return 0
+
+
 def _progress(runs: int) -> Callable[[int], None]:
     """On a terminal, how many runs are done."""
 
@@ -116,6 +141,13 @@ def _progress(runs: int) -> Callable[[int], None]:
         return
 
     return show if runs > 1 and sys.stderr.isatty() else say_nothing
+
+
+def _methods(text: str) -> Sequence[str]:
+    asked = METHODS if text == "all" else tuple(each.strip() for each in text.split(","))
+    for unknown in set(asked) - set(METHODS):
+        raise argparse.ArgumentTypeError(f"there is no {unknown!r}; there are: {', '.join(METHODS)}")
+    return asked
 
 
 def _number(least: float, most: float) -> Callable[[str], float]:

@@ -1,12 +1,17 @@
 """``cardea thermal evaluate``: on tables made here, on the published one, and on what is no such table."""
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cardea.cli import main as cli
 from cardea.cli.thermal.evaluate import METHODS
@@ -99,6 +104,12 @@ def test_every_method_is_told_with_its_figures_and_their_limits(capsys, clinical
     assert found["methods"]["absolute"]["auc"] == found["methods"]["reference"]["auc"]
     assert found["methods"]["flir"]["fixed_cut"]["threshold"] == 1.0
     assert found["methods"]["absolute"]["fixed_cut"] is None
+
+
+def test_methods_can_be_named_one_by_one_together_or_all(capsys, clinical):
+    found = report(capsys, clinical, "--method", "flir,reference", "--method", "flir")
+    assert list(found["methods"]) == ["flir", "reference"]
+    assert tuple(report(capsys, clinical, "--method", "all")["methods"]) == METHODS
 
 
 def test_the_point_is_that_of_the_people_in_the_table(capsys, clinical):
@@ -321,6 +332,22 @@ def test_what_is_no_such_table_is_refused_in_one_line(capsys, tmp_path, raw, why
     assert why in said
 
 
+@given(
+    st.binary(max_size=400)
+    | st.lists(
+        st.sampled_from(["canthiMax1", "aveOralF", "Date", ",", ";", "\n", '"', "36.5", "37,9", "\x00"])
+    ).map(lambda pieces: "".join(pieces).encode())
+)
+def test_whatever_a_file_holds_is_answered_or_refused_in_one_line(raw):
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(raw)
+        file.flush()
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = cli.main(["thermal", "evaluate", file.name])
+    assert (status, err.getvalue()[:8], err.getvalue().count("\n")) in ((0, "", 0), (2, "cardea: ", 1))
+
+
 def test_what_cannot_be_opened_is_refused_in_one_line(capsys, tmp_path, monkeypatch, clinical):
     assert "No such file" in refusal(capsys, tmp_path / "none.csv")
     assert "directory" in refusal(capsys, tmp_path)
@@ -381,6 +408,39 @@ def test_help_imports_no_numpy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "--drift-sd" in done.stdout
+
+
+# --- a site's own readings ---------------------------------------------------------------------------
+
+
+def site_readings(path, count=600):
+    warm = np.random.default_rng(3).normal(35.6, 0.45, count)
+    rows = [
+        ["made by", "tower-1"],
+        ["at", " surface_temp_c "],
+        *([f"{i}", f"{t:.2f}"] for i, t in enumerate(warm)),
+    ]
+    return written(path, [*rows, ["x", ""], ["y", "hot"], ["z", "99"], ["short"]]), np.round(warm, 2)
+
+
+def test_a_site_sets_its_threshold_from_its_own_readings(capsys, tmp_path):
+    path, warm = site_readings(tmp_path / "readings.csv")
+    found = report(capsys, path, "--readings", "surface_temp_c", "--fpr", 0.02)
+    assert found["skipped"] == {"blank": 2, "not a temperature": 2}
+    assert found["n"] == 600
+    assert found["false_positives"] == (warm >= found["threshold_c"] - 1e-9).sum()
+    assert found["false_positives"] / 600 < found["fpr_upper"] <= 0.02
+    _, out, _ = run(capsys, path, "--readings", "surface_temp_c", "--fpr", 0.02)
+    assert f"elevated from {found['threshold_c']:.2f} °C on" in out
+    assert "skipped 2 rows: not a temperature" in out
+
+
+def test_what_a_sites_readings_do_not_allow_is_refused_in_one_line(capsys, tmp_path):
+    path, _ = site_readings(tmp_path / "readings.csv", 200)
+    column = ("--readings", "surface_temp_c")
+    assert "needs 299 readings, there are 200" in refusal(capsys, path, *column, "--fpr", 0.01)
+    assert "--fpr 0.01" in refusal(capsys, path, *column)
+    assert "its first row has: made by, tower-1" in refusal(capsys, path, "--readings", "skin", "--fpr", 0.1)
 
 
 # --- the published table -----------------------------------------------------------------------------
