@@ -34,7 +34,7 @@ class Scene:
 
 
 def scene(raw: RawFrame, meter: Radiometer, read_c: tuple[float | None, ...], now_s: float) -> Scene:
-    """Remember a frame of at least one pixel."""
+    """Remember a frame, shape (rows, columns)."""
     rows, columns = (max(1, side // GRID) for side in raw.shape)
     grid = meter.celsius(raw[rows // 2 :: rows, columns // 2 :: columns])
     return Scene(now_s, tuple(grid.ravel().tolist()), read_c)
@@ -42,7 +42,8 @@ def scene(raw: RawFrame, meter: Radiometer, read_c: tuple[float | None, ...], no
 
 def jumped(before: Scene, now: Scene) -> bool:
     """Whether a flat-field correction lies between two frames."""
-    if len(before.grid_c) != len(now.grid_c) or not 0.0 <= now.at_s - before.at_s <= GAP_S_MAX:
+    alike = 0 < len(before.grid_c) == len(now.grid_c)
+    if not alike or not 0.0 <= now.at_s - before.at_s <= GAP_S_MAX:
         return False
     moved_c = np.sort(np.subtract(now.grid_c, before.grid_c))
     median_c = float(moved_c[moved_c.size // 2])

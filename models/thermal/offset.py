@@ -60,6 +60,8 @@ class Offset:
 
     def waited(self, now_s: float) -> "Offset":
         """Time went by: what is known gets older and less sure."""
+        if self.at_s == now_s:
+            return self
         waited_s = 0.0 if self.at_s is None else max(0.0, now_s - self.at_s)
         grown_c2 = min(UNKNOWN_C**2, self.variance_c2 + WALK_C_PER_ROOT_S**2 * waited_s)
         return replace(self, at_s=now_s, variance_c2=grown_c2)

@@ -75,7 +75,7 @@ def told(watch: Watch, frame: ThermalFrameCaptured, wanted: tuple[Blackbody, ...
     """What a frame says before it is looked at: time goes by, a correction takes their word away."""
     now_s, since_s = frame.at.mono_s, frame.since_flat_field_s
     tracks = watch.tracks or tuple(Track(place=one if isinstance(one, Reference) else None) for one in wanted)
-    waited = tuple(replace(track, offset=track.offset.waited(now_s), seen=None) for track in tracks)
+    waited = tuple(Track(place=track.place, offset=track.offset.waited(now_s)) for track in tracks)
     known_s = watch.corrected_s
     over_s = now_s if frame.unfit is Unfit.FLAT_FIELD else known_s
     if since_s is not None and since_s >= 0.0:
@@ -96,19 +96,19 @@ def looked(
     """A frame that is fit to be looked at."""
     raw, now_s = frame.raw, frame.at.mono_s
     watch = _moved(watch, raw, meter, now_s)
-    tracks = tuple(replace(track, seen=_seen(track.place, raw, meter)) for track in watch.tracks)
-    watch = replace(watch, tracks=tracks)
-    if raw.size:
-        now = scene(raw, meter, tuple(t.seen.median_c if t.seen else None for t in tracks), now_s)
-        if watch.last is not None and jumped(watch.last, now):
-            watch = _corrected(watch)
-            if frame.since_flat_field_s is None:
-                watch = replace(watch, corrected_s=now_s)
-        watch = replace(watch, last=now)
-    watch = replace(watch, tracks=tuple(_followed(track, now_s, gone_s_max) for track in watch.tracks))
+    looks = tuple(_seen(track.place, raw, meter) for track in watch.tracks)
+    now = scene(raw, meter, tuple(None if one is None else one.median_c for one in looks), now_s)
+    if watch.last is not None and jumped(watch.last, now):
+        watch = _corrected(watch)
+        if frame.since_flat_field_s is None:
+            watch = replace(watch, corrected_s=now_s)
+    tracks = tuple(
+        _looked(track, seen, now_s, gone_s_max) for track, seen in zip(watch.tracks, looks, strict=True)
+    )
+    watch = replace(watch, tracks=tracks, last=now, gain=_gained(watch.gain, tracks, now_s))
     if watch.age_s(now_s) > gone_s_max:
         return _searched(watch, raw, meter, wanted, now_s, gone_s_max)
-    return replace(watch, search=Search(), gain=_gained(watch, now_s))
+    return replace(watch, search=Search()) if watch.search.places else watch
 
 
 def doubt(watch: Watch, now_s: float, gone_s_max: float) -> NotScreened | None:
@@ -155,19 +155,22 @@ def _seen(place: Reference | None, raw: RawFrame, meter: Radiometer) -> Seen | N
     return seen if seen is not None and seen.there else None
 
 
-def _followed(track: Track, now_s: float, gone_s_max: float) -> Track:
-    if track.seen is not None and track.place is not None:
-        return replace(track, offset=track.offset.looked(track.seen.error_c(track.place), now_s))
-    return replace(track, offset=track.offset.lost()) if track.offset.age_s(now_s) > gone_s_max else track
+def _looked(track: Track, seen: Seen | None, now_s: float, gone_s_max: float) -> Track:
+    offset = track.offset
+    if seen is not None and track.place is not None:
+        offset = offset.looked(seen.error_c(track.place), now_s)
+    elif offset.age_s(now_s) > gone_s_max:
+        offset = offset.lost()
+    return Track(place=track.place, offset=offset, seen=seen)
 
 
-def _gained(watch: Watch, now_s: float) -> Gain:
+def _gained(gain: Gain, tracks: tuple[Track, ...], now_s: float) -> Gain:
     """The gain after a frame in which both references were seen."""
-    both = [(track.place.temp_c, track.seen.median_c) for track in watch.tracks if track.place and track.seen]
+    both = [(track.place.temp_c, track.seen.median_c) for track in tracks if track.place and track.seen]
     if len(both) != 2:
-        return watch.gain
+        return gain
     (first_c, first_read_c), (second_c, second_read_c) = both
-    return watch.gain.looked((first_c, second_c), (first_read_c, second_read_c), now_s)
+    return gain.looked((first_c, second_c), (first_read_c, second_read_c), now_s)
 
 
 def _searched(
