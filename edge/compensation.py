@@ -1,11 +1,10 @@
-"""Terminals that bend their readings toward normal: found by what they say of the last hundred people.
+"""Terminals that bend their readings toward normal: found by what they say of each hundred people.
 
-While that stands a terminal only gives advice, and staff have an alert. It stands until a hundred newer
-readings spread as honest ones do, with a margin. A terminal that says itself that it makes "body
+While that stands a terminal only gives advice, and staff have an alert. It stands until a newer hundred
+spreads as honest readings do, with a margin. A terminal that says itself that it makes "body
 temperatures" of what it measures counts at once.
 """
 
-from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -38,13 +37,14 @@ class Alerts(Protocol):
 class _Said:
     """What one terminal said last."""
 
-    readings_c: deque[float] = field(default_factory=lambda: deque[float](maxlen=READINGS))
+    readings_c: list[float] = field(default_factory=list[float])
+    """Fewer than ``READINGS``: as many are judged at once, and forgotten."""
     last: tuple[float, float] = (0.0, 0.0)
     """The last reading that counted, and when it was."""
 
 
 class Compensation:
-    """Watches all terminals that report temperatures; a hundred numbers are kept of each."""
+    """Watches all terminals that report temperatures; fewer than a hundred numbers are kept of each."""
 
     def __init__(self, alerts: Alerts) -> None:
         self._alerts = alerts
@@ -73,10 +73,10 @@ class Compensation:
             self._judge(device, said)
 
     def _judge(self, device: str, said: _Said) -> None:
-        """Readings that have been judged narrow are not weighed again: newer ones must clear it."""
+        """Each hundred by itself: looked at after every reading, an honest terminal would fail some day."""
         found = narrowness(said.readings_c)
+        said.readings_c.clear()
         if found.normalises and found.sd_c is not None:
-            said.readings_c.clear()
             self._alerts.raise_(_alarm(device, found="readings too alike", sd_c=f"{found.sd_c:.3f}"))
         elif found.wide:
             self._alerts.clear(_alarm(device), f"{READINGS} newer readings spread as they should")

@@ -25,7 +25,7 @@ READINGS = 100
 SD_C_MIN = 0.244
 """Of the last ``READINGS``. An honest terminal that sees people as alike as their oral temperatures are falls
 below it by chance with a probability of 4.8 % (chi-square, 99 degrees of freedom); one whose people differ by
-0.35 °C, as skin does, once in 200 000 windows."""
+0.35 °C in 4 of a million; in the FDA's clinical data the canthi of people without fever differ by 0.53 °C."""
 ORAL_SD_C = 0.277
 """Standard deviation of the true oral temperatures of people without fever."""
 BELIEVABLE_C = (30.0, 45.0)
