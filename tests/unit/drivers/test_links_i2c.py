@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from cardea.runtime import loop
+from cardea.runtime.clock import SystemClock
 from drivers.api import DeviceLost, DeviceMisconfigured, LinkKind
-from drivers.links import i2c_dev, pigpio
+from drivers.links import i2c, i2c_dev, pigpio
 from drivers.links.i2c import I2cLink
 from drivers.links.i2c_adapter import BusLost, TransferFailed
 from drivers.links.i2c_dev import I2cDev
@@ -291,6 +293,19 @@ async def test_only_so_many_may_wait():
         await asyncio.gather(*asked)
 
 
+async def test_a_bus_that_never_opens(monkeypatch):
+    monkeypatch.setattr(i2c, "OPEN_S_MAX", 0.05)
+    monkeypatch.setattr(i2c, "UP_S_MAX", 0.01)
+    adapter = Recorder()
+    monkeypatch.setattr(adapter, "open", adapter.gate.wait)
+    link = I2cLink("bus", adapter, I2cSettings(kind="i2c", bus="/dev/i2c-9"))
+    running = asyncio.create_task(link.run())
+    with pytest.raises(DeviceLost, match="not connected"):
+        await link.ready()
+    with pytest.raises(DeviceLost, match="cannot be opened: no answer"):
+        await running
+
+
 async def test_no_more_than_the_bus_can_do():
     async with recorded(transfer_bytes_max=32) as (_, link):
         with pytest.raises(ValueError, match="33 bytes"):
@@ -380,3 +395,11 @@ async def test_a_closed_bus_transfers_nothing(kernel):
     await kernel.close()
     with pytest.raises(BusLost, match="not open"):
         await kernel.transfer(0x33, b"\x24\x01", 4)
+
+
+def test_on_the_daemons_event_loop():
+    async def main() -> None:
+        async with served(SystemClock(), x33=Register(b"\x01\x02")) as (_, link, _):
+            assert await link.transfer(0x33, b"\x24\x00", 2) == b"\x01\x02"
+
+    loop.run(asyncio.wait_for(main(), 5))

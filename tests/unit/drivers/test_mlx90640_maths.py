@@ -312,6 +312,18 @@ def test_a_page_that_no_measurement_leaves(at, word):
         read_sensor(restore(source.eeprom), CHESS, ram)
 
 
+def test_a_supply_that_would_make_any_temperature():
+    """KvPTAT and a supply far off, so that what divides the reading of the own temperature is 0."""
+    ee = simulated_eeprom()
+    ee[0x32] |= 0x20 << 10
+    vdd_v = 3.3 + 4096 / 32
+    ram = SceneSource(lambda _: np.full((24, 32), 30.0)).measure(0, 0.0, chess=True)[1]
+    ee[0x33] = 0x0100 | ee[0x33] & 0xFF
+    ram[0x32A] = round((vdd_v - 3.3) * 32 - 13_056) & 0xFFFF
+    with pytest.raises(Unbelievable):
+        read_sensor(restore(ee), CHESS, ram)
+
+
 def test_a_page_of_zeros_or_of_another_size():
     calibration = restore(simulated_eeprom())
     for ram in (np.zeros(832, np.uint16), np.ones(768, np.uint16)):
