@@ -50,7 +50,7 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "channel": edge.ChannelRef,
     "thermometers": thermometer.Thermometer,
     "thermometers.roi": thermometer.Region,
-    "thermometers.reference": thermometer.Reference,
+    "thermometers.references": thermometer.Reference,
     "thermometers.conditions": thermometer.ConditionsOverride,
     "thermometers.screening_watch": thermometer.ScreeningWatchSettings,
     "thermometers.position": position.PositionFacts,

@@ -27,7 +27,7 @@ from edge.thermometer_settings import ShowsPeople
 from edge.thermometry_positions import position_of
 from models.thermal.overrides import Overrides
 from models.thermal.presence import Manner
-from models.thermal.reference import Reference
+from models.thermal.reference import Blackbody, Reference
 from models.thermal.roi import Region
 
 
@@ -134,6 +134,20 @@ def test_a_position_is_what_the_file_says(read: Read) -> None:
     assert position_of(loaded.settings.thermometers["wrist"]) is None
 
 
+def test_references_without_a_place_are_searched_for_and_a_sites_constant_is_added(read: Read) -> None:
+    text = GOOD.replace(
+        "row = 20, column = 140, radius_px = 6, uncertainty_c = 0.1 }", "}, { temp_c = 34.0 }"
+    )
+    extra = (
+        "site_c = -0.2\nsite_source = 'oral readings of 40 staff, May'\nreference_gone_s_max = 5\nwarm_up_s"
+    )
+    position = position_of(read(text.replace("warm_up_s", extra)).settings.thermometers["door-cam"])
+    assert position is not None
+    assert position.references == (Blackbody(temp_c=37.0), Blackbody(temp_c=34.0))
+    assert position.site_c == -0.2
+    assert position.reference_gone_s_max == 5
+
+
 CASES = {
     "a thermometer that is no device": (
         GOOD.replace("[thermometers.wrist]", "[thermometers.wrst]"),
@@ -162,6 +176,32 @@ CASES = {
     "a region upside down": (
         GOOD.replace("bottom = 110", "bottom = 11"),
         "thermometers.door-cam.roi → must be at least 3 pixels high and wide",
+    ),
+    "two references alike": (
+        GOOD.replace("uncertainty_c = 0.1 }]", "uncertainty_c = 0.1 }, { temp_c = 39.9 }]"),
+        "thermometers.door-cam → two references tell of a gain only when set 3 °C apart or more",
+    ),
+    "three references": (
+        GOOD.replace("uncertainty_c = 0.1 }]", "uncertainty_c = 0.1 }, { temp_c = 33 }, { temp_c = 41 }]"),
+        "thermometers.door-cam.references",
+    ),
+    "half a place": (
+        GOOD.replace("row = 20, column = 140, ", "row = 20, "),
+        "thermometers.door-cam.references.0 → row, column and radius_px go together",
+    ),
+    "a reference as it was written before": (
+        GOOD.replace("references = [", "reference = ").replace(
+            "uncertainty_c = 0.1 }]", "uncertainty_c = 0.1 }"
+        ),
+        "thermometers.door-cam.reference",
+    ),
+    "a site's constant from nowhere": (
+        GOOD.replace("warm_up_s", "site_c = 0.3\nsite_source = ' '\nwarm_up_s"),
+        "thermometers.door-cam → site_c needs its site_source: whose comparison, of what, when",
+    ),
+    "a site's constant too large": (
+        GOOD.replace("warm_up_s", "site_c = 1.5\nsite_source = 'a guess'\nwarm_up_s"),
+        "thermometers.door-cam.site_c: 1.5 →",
     ),
     "humidity in percent": (
         GOOD.replace("emissivity = 0.97", "humidity = 45"),
