@@ -65,5 +65,5 @@ class Faces:
             raise NotAsked(FacesRefusal.NO_REASON)
         action = ShowFaces(device, by=account.login, reason=words, lease_s=lease_s)
         order = await self.intent.send_order(gateway, action, account.login)
-        self.scenes.clear.grant(order.id, gateway, device, account.user, lease_s)
+        self.scenes.grant(order, gateway, device, account.user, lease_s)
         return order

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
+from cardea.contract.orders import Order
 from cardea.contract.scenes import Showing
 from cardea.runtime.clock import Clock
 from cloud.clear_pictures import ClearPictures
@@ -47,6 +48,11 @@ class Scenes:
         """The newest blurred picture of a position."""
         seen = self._seen.get((gateway, device))
         return seen if seen is not None and seen.scene.showing is Showing.BLURRED else None
+
+    def grant(self, order: Order, gateway: str, device: str, user: int, lease_s: float) -> None:
+        """What comes under ``order`` is for the account that asked, for so long."""
+        self.clear.grant(order.id, gateway, device, user, lease_s)
+        self.version += 1
 
     def forget(self) -> None:
         """Let go of clear pictures whose time is over; pages that show one are told."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from cardea.contract.records import AlertKind
-from cardea.contract.screening import NotScreened
+from cardea.contract.screening import OF_PEOPLE, NotScreened
 from edge.alerts import Alarm, Alerts
 
 WARMER_S = 60.0
@@ -19,16 +19,6 @@ LASTING_S: Mapping[NotScreened, float] = {
     NotScreened.TOO_HOT: 60.0,
 }
 """After so long a condition is worth somebody's way; warming up, when it takes longer than it is given."""
-FINE = frozenset(
-    {
-        NotScreened.NOBODY_THERE,
-        NotScreened.TOO_FAR,
-        NotScreened.TOO_NEAR,
-        NotScreened.OVERLAPPING,
-        NotScreened.NOT_STEADY,
-    }
-)
-"""What people do, not what the position is."""
 
 
 class ConditionAlarm:
@@ -41,7 +31,7 @@ class ConditionAlarm:
 
     def told(self, condition: NotScreened | None, lasts_s: float) -> None:
         """The condition now, and for how long it has stood."""
-        if condition is None or condition in FINE:
+        if condition is None or condition in OF_PEOPLE:
             self._alerts.clear(self._alarm(None), "it measures again")
         elif lasts_s >= LASTING_S.get(condition, self._warm_up_s + WARMER_S):
             self._alerts.raise_(self._alarm(condition))

@@ -31,6 +31,18 @@ class NotScreened(StrEnum):
     NOT_STEADY = "not_steady"
 
 
+OF_PEOPLE = frozenset(
+    {
+        NotScreened.NOBODY_THERE,
+        NotScreened.TOO_FAR,
+        NotScreened.TOO_NEAR,
+        NotScreened.OVERLAPPING,
+        NotScreened.NOT_STEADY,
+    }
+)
+"""What people do or leave; all others are what a position lacks."""
+
+
 class Correction(StrEnum):
     """What a reading was corrected by."""
 

@@ -6,10 +6,13 @@ The grid goes into the PNG as it is: a byte a pixel, an index into a palette (PN
 import struct
 import zlib
 from base64 import b64encode
+from html import escape
 from itertools import pairwise
 
 from cardea.contract.scenes import Mark, MarkKind, Scene
 from cardea.runtime.i18n import Translator
+from cardea.runtime.phrases import phrase
+from cardea.runtime.screening_line import explain
 
 _ANCHORS = (
     (0.0, (0, 0, 14)),
@@ -22,7 +25,7 @@ _ANCHORS = (
 )
 """Iron: black over violet and orange to white, ever brighter, so that it reads in grey, too."""
 VIEW_WIDTH = 640.0
-_STROKES = {MarkKind.ROI: "#7ee0ff", MarkKind.REFERENCE: "#8dff9a"}
+_STROKES = {MarkKind.ROI: "#7ee0ff", MarkKind.REFERENCE: "#8dff9a", MarkKind.SPOT: "#ffffff"}
 
 
 def _colour(at: float) -> tuple[int, int, int]:
@@ -52,35 +55,59 @@ def png(width: int, height: int, grid: bytes) -> bytes:
 
 
 def svg(say: Translator, scene: Scene) -> str:
-    """The picture with its marks and what was measured in them. Holds numbers and our own words only."""
+    """The picture with its marks, what was measured in them, and what it means. Holds numbers and our own
+    words only.
+    """
     view_height = VIEW_WIDTH * scene.height / scene.width
     data = b64encode(png(scene.width, scene.height, scene.grid)).decode()
-    marks = "".join(_mark(say, mark, view_height) for mark in scene.marks)
+    measured = any(mark.kind is MarkKind.SPOT for mark in scene.marks)
+    marks = "".join(_mark(say, mark, view_height, measured=measured) for mark in scene.marks)
     return (
         f'<svg viewBox="0 0 {VIEW_WIDTH:g} {view_height:g}" width="100%" role="img"'
-        f' aria-label="{say.text("Thermal picture")}"><image href="data:image/png;base64,{data}"'
+        f' aria-label="{escape(say.text("Thermal picture"))}"><image href="data:image/png;base64,{data}"'
         f' width="{VIEW_WIDTH:g}" height="{view_height:g}" preserveAspectRatio="none"'
-        f' style="image-rendering: pixelated"/>{marks}</svg>'
+        f' style="image-rendering: pixelated"/>{marks}{_caption(line_of(say, scene), view_height)}</svg>'
     )
 
 
-def _mark(say: Translator, mark: Mark, view_height: float) -> str:
+def line_of(say: Translator, scene: Scene) -> str:
+    """What a position says of whoever stands there, or why it can say nothing; empty for things."""
+    if scene.readings:
+        first = scene.readings[0]
+        return explain(say, first.state, first.surface_temp_c, first.terms, first.reason)
+    return "" if scene.condition is None else say.text(phrase(scene.condition))
+
+
+def _mark(say: Translator, mark: Mark, view_height: float, *, measured: bool) -> str:
     left, top = mark.left * VIEW_WIDTH, mark.top * view_height
     width, height = mark.width * VIEW_WIDTH, mark.height * view_height
     stroke = _STROKES[mark.kind]
-    box = (
-        f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" fill="none"'
-        f' stroke="{stroke}" stroke-width="2.5"/>'
-    )
-    if mark.temp_c is None:
-        return box
-    text = say.temperature_c(mark.temp_c)
+    line = f'fill="none" stroke="{stroke}" stroke-width="2.5"'
+    shape = f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" {line}/>'
+    if mark.kind is MarkKind.SPOT:
+        across, down = left + width / 2, top + height / 2
+        shape = f'<circle cx="{across:.1f}" cy="{down:.1f}" r="{max(width, height) / 2:.1f}" {line}/>'
+    if mark.temp_c is None or (mark.kind is MarkKind.ROI and measured):
+        return shape
     above = top > _TEXT_PX * 1.4
     baseline = top - 6 if above else top + height + _TEXT_PX
-    return box + (
+    return shape + (
         f'<text x="{left:.1f}" y="{min(baseline, view_height - 4):.1f}" fill="{stroke}" stroke="#000"'
-        f' stroke-width="4" paint-order="stroke" font-size="{_TEXT_PX}" font-weight="600">{text}</text>'
+        f' stroke-width="4" paint-order="stroke" font-size="{_TEXT_PX}" font-weight="600">'
+        f"{say.temperature_c(mark.temp_c)}</text>"
+    )
+
+
+def _caption(line: str, view_height: float) -> str:
+    if not line:
+        return ""
+    top = view_height - _CAPTION_PX
+    return (
+        f'<rect x="0" y="{top:.1f}" width="{VIEW_WIDTH:g}" height="{_CAPTION_PX}" fill="#000" opacity=".62"/>'
+        f'<text class="caption" x="12" y="{view_height - 12:.1f}" fill="#fff" font-size="21">'
+        f"{escape(line)}</text>"
     )
 
 
 _TEXT_PX = 24
+_CAPTION_PX = 38

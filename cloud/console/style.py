@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cardea.contract.records import DeviceState, Outcome, Severity
+from cardea.contract.records import DeviceState, Outcome, ScreeningState, Severity
 from cardea.contract.zones import CycleOutcome, Standing, ZoneState
 
 CSS = """
@@ -84,6 +84,14 @@ OUTCOMES: Mapping[Outcome, Look] = {
     Outcome.RETEST: Look("amber-9", "replay"),
     Outcome.REFER: Look("purple-8", "support_agent"),
 }
+SCREENINGS: Mapping[ScreeningState, Look] = {
+    ScreeningState.NORMAL: Look("green-8", "check_circle"),
+    ScreeningState.RETEST: Look("amber-9", "replay"),
+    ScreeningState.ELEVATED: Look("red-8", "device_thermostat"),
+    ScreeningState.NOT_SCREENED: Look("blue-grey-6", "person_off"),
+}
+UNFIT_LOOK = Look("amber-10", "report_problem")
+"""The position itself cannot measure now."""
 SEVERITIES: Mapping[Severity, Look] = {
     Severity.CRITICAL: Look("red-9", "crisis_alert"),
     Severity.MAJOR: Look("deep-orange-9", "warning"),

@@ -17,17 +17,17 @@ from nicegui.testing import User
 from nicegui.testing.general import nicegui_reset_globals
 
 from cardea.contract.encoding import ORDER, encode
-from cardea.contract.orders import Order, OrderResult, StartCycle, StopCycle
+from cardea.contract.orders import Order, OrderResult, ShowFaces, StartCycle, StopCycle
 from cardea.contract.reasons import RefusalReason
 from cardea.contract.records import DeviceState, ReceiptRecord, ScreeningState
-from cardea.contract.scenes import Mark, MarkKind, Scene
+from cardea.contract.scenes import Mark, MarkKind, Scene, SceneReading, Showing
 from cardea.contract.screening import Correction, NotScreened, ScreeningTerms
 from cardea.contract.time import wire_time
 from cardea.contract.topics import Leaf, topic
 from cardea.contract.zones import Cycle, CycleOutcome, StopReason, ZoneState
 from cloud.access.guard import COOKIE, Guard
 from cloud.api.app import api
-from cloud.console import pages, thermal, tiles, wall, zones
+from cloud.console import faces_dialog, pages, thermal, tiles, wall, zones
 from cloud.ledger.alerts import apply
 from cloud.ledger.scope import Role
 from cloud.rules.gateways import gateway_silent
@@ -419,7 +419,7 @@ async def test_zones_come_and_the_most_urgent_are_shown(town, make, visit, monke
 # --- Thermal ------------------------------------------------------------------------------------
 
 
-async def send_scene(town, **given):
+async def send_scene(town, leaf=Leaf.SCENE, **given):
     values: dict[str, Any] = {
         "device": "cabinet-1",
         "at": wire_time(CLOCK.now()),
@@ -431,14 +431,14 @@ async def send_scene(town, **given):
         "marks": (Mark(MarkKind.ROI, 0.0, 0.0, 1.0, 1.0, 41.5), Mark(MarkKind.REFERENCE, 0.0, 0.0, 0.1, 0.1)),
     }
     session = await town.broker.bus("tower-1").connect()
-    await session.publish(topic("tower-1", Leaf.SCENE), encode(Scene(**(values | given))))
+    await session.publish(topic("tower-1", leaf), encode(Scene(**(values | given))))
     await session.close()
 
 
 async def test_a_scene_appears_by_itself_with_scale_marks_and_age(town, visit):
     user = await visit("/thermal")
     await user.should_see("No thermal picture now")
-    await user.should_see("Pictures of people are never sent")
+    await user.should_see("No picture is kept.")
     await send_scene(town)
     await until(lambda: texts(user, marker="scene-age") == ["Live"])
     for words in ("cabinet-1", "20.0°C", "60.0°C", "Region that is measured", "41.5°C", "Reference body"):
@@ -455,6 +455,108 @@ async def test_an_old_picture_is_marked_as_old(town, visit, monkeypatch):
     await until(lambda: town.house.aggregator.scenes.version > 0)
     user = await visit("/thermal")
     assert texts(user, marker="scene-age") == ["Stale"]
+
+
+TERMS = ScreeningTerms(34.91, 0.31, 1.02, 0.0, 0.21, Correction.ONE_POINT, 1.0, 0.4, 37.3)
+NORMAL = SceneReading(ScreeningState.NORMAL, 36.24, TERMS)
+POSITION = {"device": "lepton-1", "showing": Showing.BLURRED, "readings": (NORMAL,)}
+
+
+async def ask_for_faces(user: User) -> None:
+    user.find("See people clear").click()
+    await user.should_see("you alone see the picture", retries=20)
+    user.find("Why is that needed?").type("The spot lies beside the face")
+    user.find("Show them").click()
+
+
+def picture_of(text: str) -> str:
+    return text.partition("base64,")[2].partition('"')[0]
+
+
+async def answer(town, orders, refusal=None):
+    """As the gateway does: the receipt stands in the ledger."""
+    order = await anext(orders)
+    result = OrderResult.EXECUTED if refusal is None else OrderResult.REFUSED
+    await town.send(
+        "tower-1", ReceiptRecord(ENTROPY.new_id(), wire_time(CLOCK.now()), order.id, result.value, refusal)
+    )
+    return order
+
+
+async def test_a_position_stands_beside_the_scenes_with_its_line_and_its_sum(town, visit):
+    user = await visit("/thermal")
+    await send_scene(town)
+    await send_scene(town, **POSITION)
+    await until(lambda: texts(user, marker="position-age") == ["Live"])
+    for words in (
+        "Where people are measured",
+        "Scenes without people",
+        "People blurred",
+        "36.2°C (±0.4°C): below the limit of 37.3°C",
+        "raw 34.91 + 0.31 radiometry + 1.02 reference + 0.00 site = 36.24 ± 0.42 °C",
+    ):
+        await user.should_see(words)
+    assert texts(user, marker="scene-age") == ["Live"]
+    lost = {"readings": (), "condition": NotScreened.REFERENCE_LOST}
+    await send_scene(town, **(POSITION | lost))
+    await until(lambda: texts(user, marker="position-sum") == [""])
+    await user.should_see("Not screened: the reference source is not in view")
+    await send_scene(town, **(POSITION | {"readings": ()}))
+    await user.should_see("Nobody is measured now", retries=20)
+
+
+async def test_staff_who_say_why_see_people_clear_for_a_while(town, visit):
+    await send_scene(town, **POSITION)
+    await town.add("facility", "harbour", Role.FACILITY)
+    user = await visit("/thermal")
+    orders = await orders_of(town)
+    user.find("See people clear").click()
+    await user.should_see("you alone see the picture", retries=20)
+    user.find("Show them").click()
+    await user.should_see("Say in a few words why")
+    user.find("Why is that needed?").type("The spot lies beside the face")
+    user.find("Show them").click()
+    order = await answer(town, orders)
+    assert order.action == ShowFaces("lepton-1", "admin", "The spot lies beside the face", 30.0)
+    await until(lambda: texts(user, marker="people") == ["Waiting for the gateway"])
+    clear = {"showing": Showing.CLEAR, "lease": order.id, "grid": b"face"}
+    await send_scene(town, Leaf.SCENE_CLEAR, **(POSITION | clear))
+    await until(lambda: bool(re.fullmatch(r"Clear for \d+ s", "".join(texts(user, marker="people")))))
+    shown = html(user)
+    facility = await visit("/thermal", "facility", PASSWORD)
+    assert texts(facility, marker="people") == ["People blurred"]
+    assert picture_of(html(facility)) != picture_of(shown)
+
+
+async def test_the_gateways_refusal_to_show_people_is_told(town, visit):
+    await send_scene(town, **POSITION)
+    user = await visit("/thermal")
+    orders = await orders_of(town)
+    await ask_for_faces(user)
+    await answer(town, orders, RefusalReason.NOT_ENTITLED)
+    await user.should_see("Refused: The gateway's own configuration does not allow it", retries=40)
+
+
+async def test_without_an_answer_or_a_broker_the_page_says_so(town, visit, monkeypatch):
+    monkeypatch.setattr(faces_dialog, "ANSWER_S", 0.5)
+    await send_scene(town, **POSITION)
+    user = await visit("/thermal")
+    await ask_for_faces(user)
+    await user.should_see("The gateway has not answered yet", retries=40)
+    user.find("See people clear").click()
+    await user.should_see("you alone see the picture", retries=20)
+    user.find("Why is that needed?").type("The spot lies beside the face")
+    town.house.aggregator.intent.session = None
+    user.find("Show them").click()
+    await user.should_see("No connection to the broker: not sent for certain")
+
+
+async def test_the_district_is_not_even_asked(town, visit):
+    await town.add("district", "jinshui", Role.DISTRICT)
+    await send_scene(town, **POSITION)
+    user = await visit("/thermal", "district", PASSWORD)
+    await user.should_see("People blurred")
+    await user.should_not_see("See people clear")
 
 
 # --- A device -----------------------------------------------------------------------------------

@@ -11,15 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardea.contract.records import AlertKind, Severity
-from cardea.contract.scenes import Mark, MarkKind, Scene
+from cardea.contract.records import AlertKind, ScreeningState, Severity
+from cardea.contract.scenes import Mark, MarkKind, Scene, SceneReading, Showing
+from cardea.contract.screening import Correction, NotScreened, ScreeningTerms
 from cardea.contract.time import ClockQuality, WireTime
 from cardea.contract.zones import CycleOutcome, Hazard, Standing, ZoneState
 from cardea.runtime.i18n import Language, translator
+from cardea.runtime.phrases import phrase
 from cloud.console import curves, metrics, picture, wall_tile
 from cloud.console.curves import Window
 from cloud.console.reader import address_of, device_address
-from cloud.console.style import CYCLES, STANDINGS, ZONES
+from cloud.console.style import CYCLES, SCREENINGS, STANDINGS, UNFIT_LOOK, ZONES
 from cloud.console.zones import worst_first
 from cloud.ledger.views import OpenAlert, WallSite, WallZone, ZoneRow
 from cloud.series.store import Latest, Point
@@ -141,6 +143,46 @@ def test_marks_stand_in_the_picture_with_what_was_measured():
     assert base64.b64decode(image.get("href", "").partition(",")[2]) == picture.png(4, 2, bytes(range(8)))
     for place in elements(text, "text"):
         assert 0 <= float(place.get("y", "-1")) <= picture.VIEW_WIDTH / 2, "inside, also at the edges"
+
+
+TERMS = ScreeningTerms(34.91, 0.31, 1.02, 0.0, 0.21, Correction.ONE_POINT, 1.0, 0.4, 37.3)
+SPOT = Mark(MarkKind.SPOT, 0.25, 0.5, 0.05, 0.05, 36.24)
+
+
+def captions(text):
+    return [element.text for element in elements(text, "text") if element.get("class") == "caption"]
+
+
+def test_a_persons_reading_stands_at_their_spot_and_in_words_below():
+    region = Mark(MarkKind.ROI, 0.0, 0.0, 0.5, 1.0, 36.2)
+    reading = SceneReading(ScreeningState.NORMAL, 36.24, TERMS)
+    text = picture.svg(EN, scene(marks=(region, SPOT), showing=Showing.BLURRED, readings=(reading,)))
+    assert captions(text) == ["36.2°C (±0.4°C): below the limit of 37.3°C"]
+    said = [element.text for element in elements(text, "text")]
+    assert said[:-1] == ["36.2°C"], "the region's own temperature would say it twice"
+    (circle,) = elements(text, "circle")
+    assert float(circle.get("cx", "0")) == pytest.approx(0.275 * picture.VIEW_WIDTH)
+
+
+@pytest.mark.parametrize("reason", NotScreened)
+def test_why_nobody_is_measured_stands_in_the_picture_in_both_languages(reason):
+    for language in Language:
+        say = translator(language)
+        for said in (
+            {"condition": reason},
+            {"readings": (SceneReading(ScreeningState.NOT_SCREENED, reason=reason),)},
+        ):
+            text = picture.svg(say, scene(showing=Showing.BLURRED, **said))
+            assert captions(text) == [say.text(phrase(reason))]
+    assert captions(picture.svg(EN, scene())) == []
+
+
+def test_only_a_normal_screening_is_green():
+    assert [state for state in ScreeningState if "green" in SCREENINGS[state].colour] == [
+        ScreeningState.NORMAL
+    ]
+    assert "green" not in UNFIT_LOOK.colour
+    assert len({look.icon for look in (*SCREENINGS.values(), UNFIT_LOOK)}) == len(ScreeningState) + 1
 
 
 # --- Metrics ------------------------------------------------------------------------------------
