@@ -13,6 +13,7 @@ import httpx
 from pydantic import AfterValidator
 
 from drivers.api import DeviceLost, DeviceMisconfigured, DeviceRefused
+from drivers.links.http_content import ContentTooLong, content_of
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 CONNECTIONS_MAX = 8
@@ -165,14 +166,19 @@ class HttpDevice:
     async def _read(self, response: httpx.Response) -> bytes:
         pieces: list[bytes] = []
         size = 0
-        async for piece in response.aiter_bytes():
+        async for piece in response.aiter_raw():
             size += len(piece)
             if size > self._answer_bytes_max:
-                raise DeviceMisconfigured(
-                    f"{self._url}: an answer longer than {self._answer_bytes_max} bytes"
-                )
+                raise self._too_long()
             pieces.append(piece)
-        return b"".join(pieces)
+        encoding = response.headers.get("content-encoding", "")
+        try:
+            return content_of(b"".join(pieces), encoding, self._answer_bytes_max)
+        except ContentTooLong as error:
+            raise self._too_long() from error
+
+    def _too_long(self) -> DeviceMisconfigured:
+        return DeviceMisconfigured(f"{self._url}: an answer longer than {self._answer_bytes_max} bytes")
 
     def _judge(self, response: httpx.Response, answer: bytes) -> None:
         status = response.status_code

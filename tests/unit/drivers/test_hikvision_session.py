@@ -793,7 +793,7 @@ async def test_a_wrong_configuration_is_said(
         (b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="a"\r\nContent-Length: 0\r\n\r\n', DeviceLost),
         (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", DeviceLost),
         (b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", DeviceMisconfigured),
-        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd", DeviceLost),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd", DeviceMisconfigured),
         (b"SSH-2.0-OpenSSH\r\n\r\n", DeviceLost),
         (b"", DeviceLost),
     ],
