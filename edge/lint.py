@@ -61,7 +61,7 @@ class Parts:
     policy_portals: frozenset[str]
     """Portals that ``[policy.portals]`` speaks of."""
     names: Mapping[str, frozenset[str]]
-    """Names given under ``links``, ``devices``, ``portals`` and ``zones``."""
+    """Names given under ``links``, ``devices``, ``portals``, ``thermometers`` and ``zones``."""
 
 
 def findings(parts: Parts) -> Iterator[Finding]:
@@ -235,7 +235,8 @@ def misfits(portal: Portal, policy: PortalPolicy) -> Iterator[tuple[str, str, st
 
 def _thermometers_see_people(parts: Parts) -> Iterator[Finding]:
     devices = parts.names["devices"]
-    found = thermometer_misfits(parts.thermometers, parts.portals, parts.drivers, devices)
+    malformed = parts.names["thermometers"] - set(parts.thermometers)
+    found = thermometer_misfits(parts.thermometers, malformed, parts.portals, parts.drivers, devices)
     yield from (Finding(*misfit) for misfit in found)
 
 

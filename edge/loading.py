@@ -87,7 +87,8 @@ def _parts(
     policies: Mapping[str, PortalPolicy],
 ) -> lint.Parts:
     links = _well_formed(_Link, {name: {"link": link} for name, link in _table(raw, "links").items()}, path)
-    names = {section: frozenset(_table(raw, section)) for section in ("links", "devices", "portals", "zones")}
+    sections = ("links", "devices", "portals", "thermometers", "zones")
+    names = {section: frozenset(_table(raw, section)) for section in sections}
     own = frozenset(_table(_table(raw, "policy"), "portals"))
     key_of = {name: f"portals.{name}" if name in own else "default" for name in names["portals"]}
     said = dict(_policy_tables(raw))

@@ -16,11 +16,12 @@ Misfit = tuple[str, str | None, str]
 
 def thermometer_misfits(
     thermometers: Mapping[str, Thermometer],
+    malformed: frozenset[str],
     portals: Mapping[str, Portal],
     drivers: Mapping[str, Driver[Any]],
     devices: frozenset[str],
 ) -> Iterator[Misfit]:
-    """Entries of ``[thermometers]`` that are wrong or wanting."""
+    """Entries of ``[thermometers]`` that are wrong or wanting; ``malformed`` ones have been named already."""
     for name, known in thermometers.items():
         if name not in devices:
             yield f"thermometers.{name}", None, _known(devices)
@@ -36,7 +37,8 @@ def thermometer_misfits(
                 known.picture,
                 "its driver gives no thermal frames; leave this out",
             )
-    for name in sorted({name for portal in portals.values() for name in portal.ingress.thermometers}):
+    used = {name for portal in portals.values() for name in portal.ingress.thermometers}
+    for name in sorted(used - malformed):
         settings = thermometers.get(name)
         if _sees_frames(name, drivers) and (settings is None or settings.roi is None):
             yield f"thermometers.{name}.roi", None, "is required: where in its frames do faces appear?"

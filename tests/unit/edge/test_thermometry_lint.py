@@ -136,7 +136,7 @@ def test_a_position_is_what_the_file_says(read: Read) -> None:
 
 def test_references_without_a_place_are_searched_for_and_a_sites_constant_is_added(read: Read) -> None:
     text = GOOD.replace(
-        "row = 20, column = 140, radius_px = 6, uncertainty_c = 0.1 }", "}, { temp_c = 34.0 }"
+        ", row = 20, column = 140, radius_px = 6, uncertainty_c = 0.1 }", " }, { temp_c = 34.0 }"
     )
     extra = (
         "site_c = -0.2\nsite_source = 'oral readings of 40 staff, May'\nreference_gone_s_max = 5\nwarm_up_s"
