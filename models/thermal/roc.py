@@ -117,20 +117,13 @@ class Curve:
             negatives=self.negatives,
         )
 
-    def most_telling(self, sp_min: float) -> Point:
-        """The lowest point with the largest Se + Sp (Youden's) among those with at least ``sp_min``."""
-        told = self.true_positives / self.positives - self.false_positives / self.negatives
-        first = self._first(sp_min)
-        return self.point(first + int(np.argmax(told[first:])))
-
     def most_sensitive(self, sp_min: float) -> Point:
-        """The point with the largest Se among those with at least ``sp_min``."""
-        return self.point(self._first(sp_min))
+        """The point with the largest Se among those with at least ``sp_min``, at the lowest threshold.
 
-    def _first(self, sp_min: float) -> int:
-        """The lowest threshold with at least ``sp_min``; the highest flags nobody."""
+        The highest threshold flags nobody, so there always is one.
+        """
         flagged_max = math.floor((1.0 - sp_min) * self.negatives + 1e-9)
-        return int(np.argmax(self.false_positives <= flagged_max))
+        return self.point(int(np.argmax(self.false_positives <= flagged_max)))
 
 
 def curve(scores: Scores, febrile: Flags) -> Curve:

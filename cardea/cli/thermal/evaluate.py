@@ -71,7 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--specificity",
         type=_number(0, 1),
         default=0.9,
-        help="operating points have at least this; of these the most telling is taken (0.9)",
+        help="the operating point is the most sensitive one that has at least this specificity (0.9)",
     )
     parser.add_argument(
         "--fpr",

@@ -49,7 +49,7 @@ def evaluated(table: Table, asked: Asked, progress: Callable[[int], None]) -> Re
         "days": int(used.days.max()) + 1,
         "skipped": dict(used.skipped),
         "prevalence": asked.prevalence,
-        "operating_point": "fpr" if asked.fpr is not None else "most telling",
+        "operating_point": "fpr" if asked.fpr is not None else "most sensitive",
         "specificity_min": asked.sp_min,
         "fpr": asked.fpr,
         "drift": _drift_told(asked),

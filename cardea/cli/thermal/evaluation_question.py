@@ -98,7 +98,7 @@ def choice_of(asked: Asked) -> Choice:
     """How a threshold is chosen."""
     fpr = asked.fpr
     if fpr is None:
-        return lambda scores, febrile: curve(scores, febrile).most_telling(asked.sp_min).threshold
+        return lambda scores, febrile: curve(scores, febrile).most_sensitive(asked.sp_min).threshold
 
     def by_rate(scores: Scores, febrile: Flags) -> float:
         chosen = choose(scores[~febrile].tolist(), fpr)
