@@ -14,7 +14,7 @@ from statistics import NormalDist, fmean, median, stdev
 SWEEP_C = (35.0, 40.0)
 STEP_C = 0.25
 POINTS = 21
-ALIKE_C = 0.05
+ALIKE_C = 0.1
 """By how much a blackbody may miss its point of the sweep."""
 SLOPE = (0.90, 1.10)
 RESIDUAL_C_MAX = 0.5

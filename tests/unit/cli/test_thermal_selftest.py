@@ -1,13 +1,18 @@
 """``cardea thermal selftest`` as an installer uses it."""
 
+import contextlib
+import io
 import json
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cardea.cli.main import main
 from models.thermal.clauses import CLAUSES
@@ -318,3 +323,32 @@ def test_a_day_that_is_none(ran: Run, filled: Path) -> None:
     with pytest.raises(SystemExit) as ended:
         ran(filled, "--on", "yesterday")
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("option", ["--sweep", "--readings"])
+@given(
+    content=st.binary(max_size=400)
+    | st.text("reading_c,\n\r\"'0123456789.-ena ", max_size=400).map(str.encode)
+)
+def test_any_table_is_judged_or_refused_in_one_line(option: str, content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        path.write_bytes(b"reference_c,reading_c\n" + content)
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            status = main(["thermal", "selftest", option, str(path)])
+        assert status in {0, 1, 2}
+        assert status != 2 or len(said.getvalue().splitlines()) == 1
+
+
+@given(
+    text=st.text(max_size=200)
+    | st.sampled_from(["[site]\n", "camera = 1", "[camera]\ncolumns_px = inf", "\x00"])
+)
+def test_any_description_is_judged_or_refused(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "position.toml"
+        path.write_text(text, encoding="utf-8", errors="surrogatepass")
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            assert main(["thermal", "selftest", str(path)]) in {1, 2}

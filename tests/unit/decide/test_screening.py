@@ -77,3 +77,11 @@ def test_normal_is_never_said_of_what_is_not(value_c, abnormal):
     if state(value_c, abnormal) is ScreeningState.NORMAL:
         assert 30.0 <= value_c < 37.0
         assert not abnormal
+
+
+@pytest.mark.parametrize(("said", "compliant"), [(None, True), (False, True), (True, False)])
+def test_a_thermometer_that_makes_body_temperatures_gives_advice_whatever_was_shown(said, compliant):
+    reading = TemperatureMeasured(at=NOW, value_c=38.2, vendor_compensated=said)
+    found = screen(reading, LIMITS, compliant=True)
+    assert (found.state, found.compliant) == (ScreeningState.ELEVATED, compliant)
+    assert not screen(reading, LIMITS, compliant=False).compliant
