@@ -18,6 +18,7 @@ from cardea.contract.orders import Order, OrderResult, ShowFaces
 from cardea.contract.reasons import RefusalReason
 from cardea.contract.records import AuditRecord, DecisionRecord, ReceiptRecord
 from cardea.contract.scenes import MarkKind, Scene, Showing
+from cardea.contract.time import ClockQuality, Instant
 from cardea.contract.topics import Leaf, parse, topic
 from cardea.runtime.disk import SystemDisk
 from cardea.runtime.memory_bus import MemoryBroker
@@ -115,6 +116,23 @@ def test_at_most_each_five_seconds_the_newest_frame_is_shown(sim: ModuleType, pl
         task.cancel()
 
     play(scene)
+
+
+def test_a_reference_without_a_place_is_marked_where_it_is_found() -> None:
+    rows, columns = np.ogrid[:120, :160]
+    raw = picture(60.0)
+    raw[np.hypot(rows - 80, columns - 30) <= 6] = np.uint16(round((35.2 + 273.15) * 100))
+    at = Instant(0.0, dt.datetime(2026, 3, 2, tzinfo=dt.UTC), ClockQuality.SYNCHRONISED)
+    anywhere = Thermometer(references=(Reference(temp_c=37.0),))
+    scene = scene_of("boiler", ThermalFrameCaptured(at=at, raw=raw, scale=LEPTON), anywhere)
+    assert scene is not None
+    (mark,) = scene.marks
+    assert (mark.kind, mark.temp_c) == (MarkKind.REFERENCE, 35.2)
+    middle = mark.left + mark.width / 2, mark.top + mark.height / 2
+    assert middle == pytest.approx((30 / 160, 80 / 120), abs=0.01)
+    nowhere = scene_of("boiler", ThermalFrameCaptured(at=at, raw=picture(60.0), scale=LEPTON), anywhere)
+    assert nowhere is not None
+    assert nowhere.marks == ()
 
 
 def test_only_live_fit_frames_of_named_devices_are_shown(sim: ModuleType, play: Play) -> None:
