@@ -1,9 +1,9 @@
 """``cardea thermal evaluate``: how well methods tell fever, on a table of face and oral temperatures.
 
-Thresholds are chosen and judged on the same visits, as publications do, and judged once more on days that they
-were not chosen on; the second figures are the ones to expect at a door. The mean of a visit's rounds is what a
-thermometer has that looks several times; its first round alone and the oral thermometer's fast mode give the
-area that THERMAL.md has for canthi, 0.967.
+Thresholds are chosen and judged on the same visits, as publications do, and judged once more on days that
+they were not chosen on; the second figures are the ones to expect at a door. The mean of a visit's rounds is
+what a thermometer has that looks several times; its first round alone and the oral thermometer's fast mode
+give the area that THERMAL.md has for canthi, 0.967.
 """
 
 import argparse
