@@ -21,9 +21,14 @@ SENSORS: Mapping[str, Sensor] = {
     "lepton": Sensor(160, 120, 57.0),
     "mlx90640": Sensor(32, 24),
     "mlx90641": Sensor(16, 12),
+    "thermal.htpa": Sensor(32, 32),
+    "htpa32x32": Sensor(32, 32),
+    "thermal.infiray": Sensor(256, 192),
+    "p2 pro": Sensor(256, 192),
 }
 """By a word of the camera's or driver's name; nobody can declare more pixels than these have. Sources: FLIR
-Lepton Engineering Datasheet 500-0659-00-09; Melexis MLX90640 and MLX90641 datasheets."""
+Lepton Engineering Datasheet 500-0659-00-09; datasheets of Melexis MLX90640 and MLX90641, Heimann HTPA32x32d,
+InfiRay P2 Pro and P3."""
 
 
 def sensor_of(*names: str) -> Sensor | None:

@@ -279,3 +279,12 @@ def test_real_clips(test_data: Path) -> None:
 
 def test_yes_is_one_bound() -> None:
     assert {len(clause.bounds) for clause in CLAUSES if clause.unit == ""} == {len(YES)}
+
+
+def test_no_sensor_that_is_known_by_name_is_fine_enough() -> None:
+    """They are listed because they are not; the drivers' own names lead to them."""
+    for driver in ("thermal.lepton", "thermal.mlx90640", "thermal.htpa", "thermal.infiray"):
+        sensor = sensor_of("", driver)
+        assert sensor is not None, driver
+        assert longer_first(sensor.columns_px, sensor.rows_px) < (320.0, 240.0)
+    assert sensor_of("InfiRay AT600") is None
