@@ -1,7 +1,7 @@
 """What is usual at this place just now: median and spread of the last people's surface temperatures.
 
 A second line only, behind reference and threshold: it can ask for another measurement of somebody called
-normal and do nothing else. Alone it would follow a drift and call the fevers of a bad day usual (THERMAL.md).
+normal and do nothing else. Alone it would follow a drift and call the fevers of a bad day usual.
 """
 
 import math

@@ -1,7 +1,7 @@
 """A sensor's drift put on measurements that have none, so that methods can be compared under it.
 
 Uncooled sensors were seen to differ by 1.6 °C from one recording of a station to the next; 0.7 °C (1 SD) from
-day to day is what THERMAL.md's comparison takes.
+day to day is a fair guess.
 """
 
 from dataclasses import dataclass

@@ -212,7 +212,7 @@ def test_the_second_line_only_ever_raises_a_score_once_it_has_its_people() -> No
 
 @pytest.mark.needs_test_data
 def test_the_published_table_tells_fever_as_was_measured_on_it(test_data: Path) -> None:
-    """THERMAL.md: AUC .967 of the temperature itself, .955 of the FLIR-style method (round 1, fast mode)."""
+    """AUC .967 of the temperature itself, .955 of the FLIR-style method (round 1, fast mode)."""
     text = (test_data / "thermal/clinical/FLIR_group1.csv").read_text(encoding="utf-8-sig")
     rows = list(csv.reader(io.StringIO(text, newline="")))
     named = columns(rows)
