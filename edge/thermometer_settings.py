@@ -186,11 +186,6 @@ class Thermometer(Settings):
         description="What its position is declared to be; unless that complies, it only gives advice",
     )
 
-    @property
-    def reference(self) -> Reference | None:
-        """The first blackbody: whose certificate counts where only one is asked for."""
-        return self.references[0] if self.references else None
-
     @model_validator(mode="after")
     def _corrects(self) -> "Thermometer":
         set_c = [one.temp_c for one in self.references]
