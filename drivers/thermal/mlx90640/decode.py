@@ -76,6 +76,7 @@ class MemoryDecoder:
     def _start(self) -> None:
         self._blocks = Blocks()
         self._fitness = Fitness(self._settings.frozen_frames)
+        self._eeprom: Words = np.empty(0, np.uint16)
         self._calibration: Calibration | None = None
         self._control: Control | None = None
         self._status: int | None = None
@@ -98,7 +99,9 @@ class MemoryDecoder:
             self._status = int(item.words[0])
 
     def _take_eeprom(self, words: Words, at: Instant) -> Iterator[DeviceEvent]:
-        self._half = self._calibration = None
+        if self._calibration is not None and np.array_equal(words, self._eeprom):
+            return
+        self._eeprom, self._half, self._calibration = words, None, None
         try:
             found = restore(words)
         except Uncalibrated:

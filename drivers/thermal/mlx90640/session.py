@@ -9,6 +9,7 @@ import struct
 import numpy as np
 
 from cardea.contract.reasons import RefusalReason
+from cardea.contract.time import Instant
 from drivers.api import (
     Command,
     Device,
@@ -41,6 +42,9 @@ MISS_WAIT_S = 0.2
 """After a transfer that failed the sensor is left alone for so long: one that restarts takes a moment."""
 POLLS_A_PAGE = 2
 EEPROM_READS_MAX = 2
+CAPTURE_AGAIN_S = 300.0
+"""How often a capture is given the EEPROM anew: its oldest files are thrown away, and without it pages mean
+nothing."""
 _ADDRESS = struct.Struct(">H")
 _WRITE = struct.Struct(">HH")
 
@@ -63,6 +67,8 @@ class Mlx90640Session:
         self._decoder = MemoryDecoder(settings)
         self._frame_s = 0.0
         self._torn = 0
+        self._eeprom = b""
+        self._eeprom_captured_s = 0.0
 
     async def run(self, emit: Emit) -> None:
         """Frames until cancelled.
@@ -98,7 +104,8 @@ class Mlx90640Session:
         why = ""
         for _ in range(EEPROM_READS_MAX):
             content = await self._read(EEPROM, WORDS)
-            await self._take(encode(EEPROM, content), emit)
+            self._eeprom, self._eeprom_captured_s = encode(EEPROM, content), self._clock.monotonic_s()
+            await self._take(self._eeprom, emit)
             try:
                 restore(np.frombuffer(content, ">u2").astype(np.uint16))
             except Uncalibrated as error:
@@ -136,12 +143,19 @@ class Mlx90640Session:
 
     async def _take(self, content: bytes, emit: Emit) -> None:
         now = self._clock.now()
-        if self._context.capture is not None:
-            self._context.capture.write(CHANNEL, content, now)
+        self._record(content, now)
         for event in self._decoder.feed(content, now):
             if isinstance(event, ThermalFrameCaptured):
                 self._frame_s, self._torn = now.mono_s, 0
             await emit(event)
+
+    def _record(self, content: bytes, now: Instant) -> None:
+        if self._context.capture is None:
+            return
+        if now.mono_s - self._eeprom_captured_s >= CAPTURE_AGAIN_S:
+            self._eeprom_captured_s = now.mono_s
+            self._context.capture.write(CHANNEL, self._eeprom, now)
+        self._context.capture.write(CHANNEL, content, now)
 
     def _must_not_be_silent(self) -> None:
         if self._clock.monotonic_s() - self._frame_s < self._settings.silence_s_max:

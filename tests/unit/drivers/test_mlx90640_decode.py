@@ -77,6 +77,17 @@ def test_an_eeprom_says_who_the_sensor_is_and_which_pixels_are_none():
     ]
 
 
+def test_the_same_eeprom_again_says_nothing_and_another_one_begins_anew():
+    reading = Reading(SceneSource(scene))
+    reading.page(0, 10.0)
+    assert reading.decoder.feed(block(0x2400, *reading.source.eeprom), at(10.1)) == []
+    assert len(reading.page(1, 10.0 + PERIOD_S)) == 1
+    reading.page(0, 20.0)
+    other = SceneSource(scene, outliers=(3,))
+    assert len(reading.decoder.feed(block(0x2400, *other.eeprom), at(20.1))) == 2
+    assert reading.page(1, 20.0 + PERIOD_S) == []
+
+
 def test_two_halves_make_a_frame():
     frame = Reading(SceneSource(scene, ta_c=31.0)).frame(10.0)
     assert (frame.raw.shape, frame.raw.dtype, frame.scale) == ((24, 32), np.float32, CELSIUS)

@@ -27,6 +27,7 @@ from drivers.links.settings import I2cSettings, TcpSettings
 from drivers.sim.mlx90640 import Mlx90640Sim, Recorded, SensorFault
 from drivers.sim.mlx90640_scene import SceneSource
 from drivers.sim.pigpiod import PigpiodSim
+from drivers.thermal.mlx90640 import session
 from drivers.thermal.mlx90640.decode import MemoryDecoder
 from drivers.thermal.mlx90640.settings import Mlx90640Settings
 
@@ -100,6 +101,21 @@ async def test_measures_and_what_was_read_can_be_decoded_again(clock, emitted, o
     again: list[Any] = [event for chunk, at in capture.pieces for event in decoder.feed(chunk, at)]
     assert [e.at for e in again] == [e.at for e in emitted.all]
     assert all(np.array_equal(a.raw, b.raw) for a, b in zip(again[2:], frames, strict=True))
+
+
+async def test_a_capture_is_given_the_eeprom_again(clock, emitted, open_device, running, monkeypatch):
+    monkeypatch.setattr(session, "CAPTURE_AGAIN_S", 0.2)
+    capture = Capture()
+    async with (
+        bus(clock, sensor(clock)) as (_, link),
+        running(open_device(DRIVER, link, capture, **FAST).run(emitted)),
+    ):
+        await emitted.until(lambda _: len(emitted.of(ThermalFrameCaptured)) >= 5)
+    told = [n for n, (chunk, _) in enumerate(capture.pieces) if chunk.startswith(b"\x24\x00")]
+    assert len(told) >= 2
+    decoder = MemoryDecoder(Mlx90640Settings.model_validate(FAST))
+    later = [event for chunk, at in capture.pieces[told[1] :] for event in decoder.feed(chunk, at)]
+    assert is_fit(later[-1])
 
 
 @pytest.mark.needs_test_data
@@ -192,11 +208,11 @@ async def test_faults_that_lose_the_sensor(clock, emitted, open_device, fault, w
     device = sensor(clock)
     async with bus(clock, device) as (_, link):
         settings = {**FAST, "silence_s_max": 1.0}
-        session = asyncio.create_task(open_device(DRIVER, link, **settings).run(emitted))
+        lost = asyncio.create_task(open_device(DRIVER, link, **settings).run(emitted))
         await emitted.until(is_fit)
         device.fault = fault
         with pytest.raises(DeviceLost, match=why):
-            await session
+            await lost
 
 
 async def test_a_sub_page_that_is_stuck_is_said(clock, emitted, open_device, running):
@@ -240,11 +256,11 @@ async def test_a_single_missed_transfer_is_forgiven(clock, emitted, open_device,
 
 async def test_a_bus_that_is_stuck_loses_the_sensor(clock, emitted, open_device):
     async with bus(clock, sensor(clock), answer_s_max=0.1) as (sim, link):
-        session = asyncio.create_task(open_device(DRIVER, link, **FAST).run(emitted))
+        lost = asyncio.create_task(open_device(DRIVER, link, **FAST).run(emitted))
         await emitted.until(is_fit)
         sim.stuck = True
         with pytest.raises(DeviceLost):
-            await session
+            await lost
 
 
 async def test_a_bus_that_is_too_slow_says_so(clock, emitted, open_device, monkeypatch):
