@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from cardea.contract.scenes import Mark, Scene, SceneReading, Showing
 from cardea.contract.time import wire_time
 from drivers.api import ThermalFrameCaptured
@@ -73,8 +75,11 @@ def _scene(
 
 
 def _marks(view: View, meter: Radiometer) -> tuple[Mark, ...]:
+    """A region's temperature is told only while the sensor's error is known."""
     raw, step, region = view.frame.raw, view.step, region_of(view.settings)
     found = marks(raw, meter, region, step.references, step.offset_c or 0.0)
+    if step.offset_c is None:
+        found = tuple(msgspec.structs.replace(mark, temp_c=None) for mark in found)
     measured = None if view.reading is None else view.reading.measurement
     if measured is None or region is None:
         return found

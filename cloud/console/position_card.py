@@ -30,7 +30,7 @@ class PositionCard:
         with self._card.below:
             self._line = ui.row().classes("items-center gap-2 no-wrap").mark("position-line")
             self._sum = ui.label().classes("cardea-sum text-caption").mark("position-sum")
-            self._origin = ui.label().classes("cardea-quiet text-caption")
+            self._origin = ui.label().classes("cardea-quiet text-caption").mark("position-origin")
             self._button = ui.button(
                 self._say.text("See people clear"),
                 icon="visibility",
@@ -46,7 +46,7 @@ class PositionCard:
             self._say_line(scene)
             terms = scene.readings[0].terms if scene.readings else None
             self._sum.set_text("" if terms is None else sum_of(self._say, terms))
-            self._origin.set_text("" if terms is None else origin_of(self._say, terms))
+            self._origin.set_text(self._about(scene) if terms is None else origin_of(self._say, terms))
 
     def _show_people(self, scene: Scene, clear_s: float | None) -> None:
         say = self._say
@@ -58,6 +58,10 @@ class PositionCard:
             text, colour = say.text("People blurred"), "blue-grey-7"
         self._people.set_text(text)
         self._people.props(f"color={colour}")
+
+    def _about(self, scene: Scene) -> str:
+        unfit = _look(scene) is UNFIT_LOOK
+        return self._say.text("The scale is not corrected: believe no degree of it") if unfit else ""
 
     def _say_line(self, scene: Scene) -> None:
         look, line = _look(scene), line_of(self._say, scene)

@@ -12,15 +12,17 @@ import math
 import sys
 import zoneinfo
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cardea.contract.batches import Ack, Lane, RowBatch
 from cardea.contract.encoding import ACK, ORDER, encode
-from cardea.contract.orders import Order, OrderResult, Presence, Receipt
+from cardea.contract.orders import Order, OrderResult, Presence, Receipt, ShowFaces
 from cardea.contract.reasons import Reason, RefusalReason
 from cardea.contract.records import (
     Alert,
@@ -40,7 +42,8 @@ from cardea.contract.records import (
     Side,
     Subject,
 )
-from cardea.contract.scenes import Mark, MarkKind, Scene
+from cardea.contract.scenes import Mark, MarkKind, Scene, SceneReading, Showing
+from cardea.contract.screening import Correction, NotScreened, ScreeningTerms
 from cardea.contract.signed import key_id, verify
 from cardea.contract.time import ClockQuality, WireTime
 from cardea.contract.topics import LANE_LEAF, Leaf, topic
@@ -67,6 +70,12 @@ from cloud.ledger.scope import Role, Scope
 from cloud.series.embedded import EmbeddedStore
 from cloud.series.store import Latest, Point
 from cloud.settings import CloudSettings
+from drivers.api import LinearScale
+from models.thermal.picture import marks, spot
+from models.thermal.position_picture import blurred_picture, clear_picture
+from models.thermal.radiometry import radiometer
+from models.thermal.reference import Reference
+from models.thermal.roi import Region
 
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()
 SECOND_PASSWORD = "a password for tests"
@@ -291,6 +300,7 @@ def decisions(count: int) -> tuple[DecisionRecord, ...]:
             credential=CredentialKind.CARD,
             screening=ScreeningState.ELEVATED if hot else ScreeningState.NORMAL,
             surface_temp_c=37.6 if hot else 34.2 + (n % 9) / 10,
+            screening_terms=replace(TERMS, raw_c=36.27 if hot else 32.87 + (n % 9) / 10) if n % 3 else None,
         )
 
     return tuple(map(decision, range(count)))
@@ -318,7 +328,79 @@ def scene(device: str, phase: float) -> Scene:
     return Scene(device, at(), width, height, 21.5, 64.0, grid, marks)
 
 
-async def refuse_orders(wire: Wire, key: Ed25519PrivateKey) -> None:
+TERMS = ScreeningTerms(34.91, 0.31, 1.02, 0.0, 0.21, Correction.ONE_POINT, 1.0, 0.4, 37.3)
+
+
+def head(phase: float) -> list[float]:
+    """Somebody before a position, °C row by row, and a reference at the upper right."""
+    width, height = 160, 120
+    middle = 62 + 6 * math.sin(phase / 4)
+
+    def temp(x: int, y: int) -> float:
+        if (x - 140) ** 2 + (y - 20) ** 2 <= 64:
+            return 37.0
+        across, down = (x - middle) / 20, (y - 52) / 27
+        if across**2 + down**2 <= 1:
+            eyes = math.exp(-(((abs(across) - 0.35) / 0.12) ** 2 + ((down + 0.1) / 0.1) ** 2))
+            return 33.6 + 2.4 * eyes - 1.4 * math.exp(-((across / 0.2) ** 2 + ((down - 0.25) / 0.2) ** 2))
+        if y > 80 and abs(x - middle) < 14 + 0.9 * (y - 80):
+            return 27.5
+        return 21.0 + 0.8 * math.sin(x / 30) + 0.5 * math.cos(y / 23)
+
+    return [temp(x, y) for y in range(height) for x in range(width)]
+
+
+def position(device: str, phase: float, order: str | None = None) -> Scene:
+    """A position in use, blurred by the gateway's own rule, or clear under an order."""
+    width, height = 160, 120
+    raw = np.rint((np.array(head(phase)).reshape(height, width) + 273.15 - 1.02) * 100).astype(np.uint16)
+    meter = radiometer(LinearScale(gain_c=0.01, offset_c=-273.15), None)
+    disc = Reference(temp_c=37.0, row=20.0, column=140.0, radius_px=8.0)
+    region = Region(top=15, left=25, bottom=95, right=120)
+    blurred, clear = blurred_picture(raw, meter, (disc,), 1.02), clear_picture(raw, meter, 1.02)
+    shown = blurred if order is None else clear
+    here = spot(raw, region, 36.24)
+    assert shown is not None
+    assert here is not None
+    return Scene(
+        device,
+        at(),
+        width,
+        height,
+        shown.min_c,
+        shown.max_c,
+        shown.grid,
+        (*marks(raw, meter, region, (disc,), 1.02), here),
+        showing=Showing.BLURRED if order is None else Showing.CLEAR,
+        readings=(SceneReading(ScreeningState.NORMAL, 36.24, TERMS),),
+        lease=order,
+    )
+
+
+def blind_position(device: str) -> Scene:
+    """A position that has lost its reference: all of it is blurred."""
+    width, height = 160, 120
+    raw = np.rint((np.array(head(0.0)).reshape(height, width) + 273.15) * 100).astype(np.uint16)
+    meter = radiometer(LinearScale(gain_c=0.01, offset_c=-273.15), None)
+    shown = blurred_picture(raw, meter, (), None)
+    assert shown is not None
+    region = Region(top=15, left=25, bottom=95, right=120)
+    return Scene(
+        device,
+        at(),
+        width,
+        height,
+        shown.min_c,
+        shown.max_c,
+        shown.grid,
+        marks(raw, meter, region, ()),
+        showing=Showing.BLURRED,
+        condition=NotScreened.REFERENCE_LOST,
+    )
+
+
+async def answer_orders(wire: Wire, key: Ed25519PrivateKey, faces: list[str]) -> None:
+    """``faces``: the order under which people are shown clear, once there is one."""
     public = key.public_key()
     await wire.session.subscribe(topic(wire.gateway, Leaf.ORDER))
     async for message in wire.session.messages():
@@ -326,6 +408,8 @@ async def refuse_orders(wire: Wire, key: Ed25519PrivateKey) -> None:
         order = ORDER.decode(body) if isinstance(body, bytes) else None
         if not isinstance(order, Order):
             continue
+        if isinstance(order.action, ShowFaces):
+            faces[:] = [order.id]
         start = type(order.action).__name__ == "StartCycle"
         result = OrderResult.REFUSED if start else OrderResult.EXECUTED
         refusal = RefusalReason.UNSAFE if start else None
@@ -334,11 +418,17 @@ async def refuse_orders(wire: Wire, key: Ed25519PrivateKey) -> None:
         await wire.send(ReceiptRecord(ENTROPY.new_id(), at(), order.id, result.value, refusal))
 
 
-async def live(wires: list[Wire]) -> None:
+async def live(wires: list[Wire], faces: list[str]) -> None:
     for turn in range(10**9):
         for wire in wires[:2]:
             picture = scene("cabinet-1", turn / 3)
             await wire.session.publish(topic(wire.gateway, Leaf.SCENE), encode(picture))
+        first = wires[0]
+        for blurred in (position("lepton-1", turn / 2), blind_position("lepton-2")):
+            await first.session.publish(topic(first.gateway, Leaf.SCENE), encode(blurred))
+        for order in faces:
+            clear = position("lepton-1", turn / 2, order)
+            await first.session.publish(topic(first.gateway, Leaf.SCENE_CLEAR), encode(clear))
         if turn % 5 == 0:
             await asyncio.gather(*(wire.hello() for wire in wires))
         await asyncio.sleep(1.0)
@@ -396,7 +486,11 @@ async def main(folder: Path, port: int, towers: int) -> None:
         hashed, now = hash_password(SECOND_PASSWORD), CLOCK.now().utc
         await ledger.write(accounts.add_user, login, Scope(organisation, role), hashed, now)
     wires = await seed(broker, towers)
-    going_on = [asyncio.create_task(live(wires)), asyncio.create_task(refuse_orders(wires[0], key))]
+    faces: list[str] = []
+    going_on = [
+        asyncio.create_task(live(wires, faces)),
+        asyncio.create_task(answer_orders(wires[0], key, faces)),
+    ]
     sessions = Sessions(ledger, CLOCK, ENTROPY)
     house = House(ledger, aggregator, sessions, CLOCK, zoneinfo.ZoneInfo("Asia/Shanghai"), Curves())
     app = create_app(house, frozenset({"127.0.0.1"}), folder / "console")

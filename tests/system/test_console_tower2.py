@@ -18,10 +18,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from cardea.contract.reasons import RefusalReason
-from cardea.contract.records import AlertKind
+from cardea.contract.records import AlertKind, ScreeningState
+from cardea.contract.screening import Correction, NotScreened, ScreeningTerms
 from cardea.contract.zones import CycleOutcome, ZoneState
 from cardea.runtime.i18n import OWN_NAME, Language, Translator, translator
 from cardea.runtime.phrases import phrase
+from cardea.runtime.screening_line import explain, sum_of
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 CHROMIUM = "/usr/bin/chromium"
@@ -204,7 +206,7 @@ def test_chemicals_need_a_second_person(visit):
 
 def test_thermal_pictures_are_shown_with_scale_and_marks(visit):
     page, say = visit.go("/thermal"), visit.say
-    scenes = page.locator(".cardea-scene")
+    scenes = page.locator(".cardea-scene").filter(has_text="cabinet-1")
     expect(scenes).to_have_count(2)
     first = scenes.first
     expect(first).to_contain_text(say.temperature_c(21.5))
@@ -221,6 +223,69 @@ def test_thermal_pictures_are_shown_with_scale_and_marks(visit):
         arg=before,
     )
     visit.keep_picture("thermal")
+
+
+def test_a_position_tells_its_reading_or_why_it_has_none(visit):
+    page, say = visit.go("/thermal"), visit.say
+    used = page.locator(".cardea-scene").filter(has_text="lepton-1")
+    terms = ScreeningTerms(34.91, 0.31, 1.02, 0.0, 0.21, Correction.ONE_POINT, 1.0, 0.4, 37.3)
+    line = explain(say, ScreeningState.NORMAL, 36.24, terms)
+    expect(used).to_contain_text(line)
+    expect(used).to_contain_text(sum_of(say, terms))
+    expect(used.locator("svg .caption")).to_have_text(line)
+    expect(used.locator("svg circle")).to_have_count(1)
+    blind = page.locator(".cardea-scene").filter(has_text="lepton-2")
+    expect(blind.locator("svg .caption")).to_have_text(say.text(phrase(NotScreened.REFERENCE_LOST)))
+    for one in (used, blind):
+        expect(one).to_contain_text(say.text("People blurred"))
+    visit.keep_picture("positions")
+
+
+def test_staff_who_say_why_see_people_clear(visit):
+    page, say = visit.go("/thermal"), visit.say
+    used = page.locator(".cardea-scene").filter(has_text="lepton-1")
+    expect(used).to_contain_text(say.text("People blurred"))
+    blocks = colours_in(used)
+    used.get_by_role("button", name=say.text("See people clear")).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label(say.text("Why is that needed? Name nobody.")).fill("The spot lies beside the face")
+    expect(dialog.get_by_role("button", name=say.text("Show them"))).to_be_visible()
+    visit.keep_picture("faces")
+    dialog.get_by_role("button", name=say.text("Show them")).click()
+    expect(dialog).to_be_hidden()
+    clear = say.text("Clear for {seconds} s", seconds="@").partition("@")[0].strip()
+    expect(used).to_contain_text(clear)
+    visit.keep_picture("clear")
+    assert colours_in(used) > 2 * blocks
+    expect(used).to_contain_text(say.text("People blurred"), timeout=45_000)
+
+
+def colours_in(card):
+    """How many kinds of pixels there are where the head is."""
+    return card.locator("svg").evaluate(
+        """svg => new Promise(done => { const picture = new Image();
+        picture.onload = () => { const canvas = document.createElement('canvas');
+            canvas.width = picture.naturalWidth; canvas.height = picture.naturalHeight;
+            const to = canvas.getContext('2d'); to.drawImage(picture, 0, 0);
+            const data = to.getImageData(45, 30, 40, 50).data, found = new Set();
+            for (let n = 0; n < data.length; n += 4) found.add(data.slice(n, n + 3).join());
+            done(found.size); };
+        picture.src = svg.querySelector('image').getAttribute('href'); })"""
+    )
+
+
+def test_an_entry_opens_with_what_its_temperature_is_made_of(visit):
+    page, say = visit.go("/"), visit.say
+    rows = page.locator(".cardea-feed tbody tr")
+    rows.filter(has_text="Garage").filter(has_text=re.compile(r"34\.\d")).first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator(".cardea-sum")).to_contain_text("1.02")
+    expect(dialog).to_contain_text(say.text(phrase(Correction.ONE_POINT)))
+    visit.keep_picture("entry")
+    dialog.get_by_role("button", name=say.text("Close")).click()
+    rows.filter(has_text="Lobby A").first.click()
+    own = say.text("The device gave this number only, not what it is made of.")
+    expect(page.get_by_role("dialog")).to_contain_text(own)
 
 
 def test_a_device_has_curves_over_chosen_spans(visit):

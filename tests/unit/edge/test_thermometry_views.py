@@ -147,7 +147,7 @@ def test_while_the_sensors_error_is_unknown_all_of_it_is_blurred(play: Play) -> 
         assert one.readings == ()
         temps_c = temps_of(one)
         assert np.count_nonzero(np.any(np.diff(temps_c, axis=0) != 0, axis=1)) <= 3
-        assert {mark.kind for mark in one.marks} == {MarkKind.ROI}
+        assert {mark.kind: mark.temp_c for mark in one.marks} == {MarkKind.ROI: None}
 
     play(scene)
 

@@ -501,6 +501,7 @@ async def test_a_position_stands_beside_the_scenes_with_its_line_and_its_sum(tow
     await send_scene(town, **(POSITION | lost))
     await until(lambda: texts(user, marker="position-sum") == [""])
     await user.should_see("Not screened: the reference source is not in view")
+    assert texts(user, marker="position-origin") == ["The scale is not corrected: believe no degree of it"]
     await send_scene(town, **(POSITION | {"readings": ()}))
     await user.should_see("Nobody is measured now", retries=20)
 
