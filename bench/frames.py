@@ -24,6 +24,7 @@ from cardea.contract.time import ClockQuality, Instant
 from drivers.api import Conditions, Counts, LinearScale, Planck, ThermalFrameCaptured
 from models.thermal.radiometry import Radiometer, radiometer, table
 from models.thermal.reference import Reference, look
+from models.thermal.reference_search import find
 from models.thermal.roi import Region, hottest
 from models.thermal.station import Position, Station, step
 
@@ -94,6 +95,7 @@ def cases(raw: Counts, scale: LinearScale | Planck, meter: Radiometer) -> dict[s
         WHOLE: lambda: hottest(raw, whole, meter),
         "ROI on raw counts, face region": lambda: hottest(raw, face, meter),
         "reference disc": lambda: look(raw, disc, meter),
+        "reference searched for": lambda: find(raw, meter, (disc,)),
         "whole step of a position": stepped,
     }
 

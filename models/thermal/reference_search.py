@@ -39,8 +39,10 @@ BELOW_C = 1.5
 DISCS_MAX = 8
 """In one frame."""
 PLACES_MAX = 16
+FORGET_S = 30.0
+"""What has not been seen for so long was not it, or is not there any more."""
 AGREE_PX = 0.5
-"""A disc that stands still is found within 0.02 px (real clips) of where it was."""
+"""A disc that stands still is found within 0.05 px (real clips) of where it was."""
 TIMES_MIN = 12
 OVER_S = 1.5
 """So often and for so long it must have been seen at one place; nobody holds a head so still."""
@@ -114,7 +116,7 @@ class Search:
         if not temps_c:
             return self
         agree_px = AGREE_PX * max(1.0, scale_of(raw.shape)) if raw.ndim == 2 else AGREE_PX
-        places = list(self.places)
+        places = [place for place in self.places if 0.0 <= now_s - place.last_s <= FORGET_S]
         for disc in discs(raw, meter, (min(temps_c), max(temps_c))):
             same = (n for n, place in enumerate(places) if place.circle.away_px(disc.circle) <= agree_px)
             number = next(same, None)

@@ -23,6 +23,7 @@ from models.thermal.radiometry import radiometer
 from models.thermal.reference import ERROR_C_MAX, Blackbody, Reference, look
 from models.thermal.reference_search import (
     DISCS_MAX,
+    FORGET_S,
     OVER_S,
     PLACES_MAX,
     TIMES_MIN,
@@ -269,6 +270,13 @@ def test_of_two_that_stand_still_the_one_seen_twice_as_often_is_it() -> None:
     found = stepped([both] * 20 + [seen(draw(wall(), 20.0, 130.0, 6.0, 36.0))] * 25).found(WANTED)
     assert found is not None
     assert round(found[0].row) == 20
+
+
+def test_what_has_not_been_seen_for_long_is_forgotten() -> None:
+    search = stepped([DISC] * 20)
+    assert search.step(HIDDEN, METER, WANTED, 20 / FPS + FORGET_S - 1.0).places != ()
+    assert search.step(HIDDEN, METER, WANTED, 20 / FPS + FORGET_S + 1.0).places == ()
+    assert search.step(HIDDEN, METER, WANTED, -100.0).places == (), "a clock that went back"
 
 
 def test_two_wanted_are_found_together_or_not_at_all() -> None:
