@@ -3,9 +3,16 @@
 import io
 from typing import BinaryIO, Protocol, cast
 
+SIDE_MAX = 4096
+
 
 class NotRadiometric(ValueError):
     """The file holds no thermal picture, or not all of it; says why in a word for counting."""
+
+
+def possible(height: int, width: int) -> bool:
+    """Whether a picture may be so large; otherwise nobody makes room for it."""
+    return 0 < height <= SIDE_MAX and 0 < width <= SIDE_MAX
 
 
 class Content(Protocol):

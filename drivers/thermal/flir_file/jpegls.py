@@ -12,7 +12,7 @@ import jpeg_ls
 import numpy as np
 
 from drivers.api import Counts
-from drivers.thermal.flir_file.content import NotRadiometric
+from drivers.thermal.flir_file.content import NotRadiometric, possible
 
 SIGNATURE = b"\xff\xd8\xff"
 """Start of image, then any marker: the frame header mostly, but others may stand before."""
@@ -23,18 +23,19 @@ _read_header = cast("Callable[[bytes], dict[str, int]]", _CharLS.read_header)  #
 _decode = cast("Callable[[bytes], bytearray]", jpeg_ls.decode_from_buffer)  # pyright: ignore[reportUnknownMemberType]  # has no types
 
 
-def decode_jpegls(content: bytes, height: int, width: int) -> Counts:
+def decode_jpegls(content: bytes) -> Counts:
     """Counts, shape (h, w).
 
     Raises:
-        NotRadiometric: it is damaged, or of another size or kind (an ordinary JPEG, for one).
+        NotRadiometric: it is damaged, too large, or of another kind (an ordinary JPEG, for one).
     """
     whole = content + _END_OF_IMAGE  # one that lacks only its end is whole; one that has it stops before
     try:
         head = _read_header(whole)
     except (RuntimeError, ValueError):
         raise NotRadiometric("raw_data_is_jpeg") from None
-    if (head["height"], head["width"], head["components"]) != (height, width, 1):
+    height, width = head["height"], head["width"]
+    if head["components"] != 1 or not possible(height, width):
         raise NotRadiometric("raw_jpegls_of_another_kind")
     try:
         samples = _decode(whole)

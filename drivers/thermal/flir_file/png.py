@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.api import Counts
-from drivers.thermal.flir_file.content import NotRadiometric
+from drivers.thermal.flir_file.content import NotRadiometric, possible
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEAD = struct.Struct(">8sI4sIIBB")
@@ -23,16 +23,16 @@ _CHUNK_BYTES = 12
 """Of a chunk without content: length, name, checksum."""
 
 
-def decode_png(content: bytes, height: int, width: int) -> Counts:
+def decode_png(content: bytes) -> Counts:
     """Counts, shape (h, w).
 
     Raises:
-        NotRadiometric: it is damaged, or of another size or kind.
+        NotRadiometric: it is damaged, too large, or of another kind.
     """
     if len(content) < _HEAD.size:
         raise NotRadiometric("raw_png_damaged")
-    _, _, name, png_width, png_height, bits, colour = _HEAD.unpack_from(content)
-    if name != b"IHDR" or (bits, colour) != _GREY_16 or (png_width, png_height) != (width, height):
+    _, _, name, width, height, bits, colour = _HEAD.unpack_from(content)
+    if name != b"IHDR" or (bits, colour) != _GREY_16 or not possible(height, width):
         raise NotRadiometric("raw_png_of_another_kind")
     decoded = cast("npt.NDArray[Any] | None", _imdecode(content)) if _intact(content) else None
     if decoded is None or decoded.shape != (height, width) or decoded.dtype != np.uint16:

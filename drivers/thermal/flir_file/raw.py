@@ -10,19 +10,14 @@ import numpy as np
 
 from drivers.api import Counts
 from drivers.thermal.flir_file import jpegls, png, tiff
-from drivers.thermal.flir_file.content import NotRadiometric
+from drivers.thermal.flir_file.content import NotRadiometric, possible
 from drivers.thermal.flir_file.fff import Record
-from drivers.thermal.flir_file.jpegls import decode_jpegls
-from drivers.thermal.flir_file.png import decode_png
-from drivers.thermal.flir_file.tiff import decode_counts
 
-SIDE_MAX = tiff.SIDE_MAX
 _HEAD_BYTES = 32
-Unpack = Callable[[bytes, int, int], Counts]
-_PACKED: tuple[tuple[tuple[bytes, ...], Unpack], ...] = (
-    ((png.SIGNATURE,), decode_png),
-    ((jpegls.SIGNATURE,), decode_jpegls),
-    (tiff.SIGNATURES, decode_counts),
+_PACKED: tuple[tuple[tuple[bytes, ...], Callable[[bytes], Counts]], ...] = (
+    ((png.SIGNATURE,), png.decode_png),
+    ((jpegls.SIGNATURE,), jpegls.decode_jpegls),
+    (tiff.SIGNATURES, tiff.decode_counts),
 )
 
 
@@ -35,21 +30,33 @@ def raw_frame(record: Record) -> Counts:
     if len(record.content) < _HEAD_BYTES:
         raise NotRadiometric("raw_data_too_short")
     width, height = (int(side) for side in record.numbers("HH", 2))
-    if not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX):
-        raise NotRadiometric("raw_size_impossible")
     content = record.content[_HEAD_BYTES:]
-    words_bytes = 2 * width * height
-    for signatures, unpack in _PACKED:
-        if content.startswith(signatures):
-            try:
-                return unpack(content, height, width)
-            except NotRadiometric:
-                if len(content) != words_bytes:
-                    raise
-    if len(content) < words_bytes:
+    as_long_as_words = len(content) == 2 * width * height
+    try:
+        packed = _unpacked(content, height, width)
+    except NotRadiometric:
+        if not as_long_as_words:
+            raise
+        packed = None
+    if packed is not None and (packed.shape == (height, width) or not as_long_as_words):
+        return packed
+    if not possible(height, width):
+        raise NotRadiometric("raw_size_impossible")
+    if len(content) < 2 * width * height:
         raise NotRadiometric("raw_data_too_short")
     words = np.frombuffer(content, f"{record.order}u2", width * height)
     return words.astype(np.uint16, copy=False).reshape(height, width)
+
+
+def _unpacked(content: bytes, height: int, width: int) -> Counts | None:
+    """``None`` when they are not packed. Only a PNG's own size, which has a checksum, may be another."""
+    for signatures, unpack in _PACKED:
+        if content.startswith(signatures):
+            packed = unpack(content)
+            if packed.shape != (height, width) and not content.startswith(png.SIGNATURE):
+                raise NotRadiometric("raw_size_contradicted")
+            return packed
+    return None
 
 
 def packed_as_jpegls(record: Record) -> bool:

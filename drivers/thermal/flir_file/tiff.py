@@ -15,12 +15,11 @@ import tifffile
 
 from cardea.contract.time import YEARS, Instant
 from drivers.api import Counts, DeviceIdentified, RawFrame
-from drivers.thermal.flir_file.content import Content, NotRadiometric, stream
+from drivers.thermal.flir_file.content import Content, NotRadiometric, possible, stream
 from drivers.thermal.flir_file.tiff_packed import PACKED, Page, unpack
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong with a file is told by the refusal
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-SIDE_MAX = 4096
 _MODEL, _SOFTWARE, _XMP, _EXIF, _CAMERA_SERIAL = 272, 305, 700, 34665, 50735
 _XMP_BYTES_MAX = 65_536
 _UNPACKED = 1
@@ -61,7 +60,7 @@ class TiffPages:
         with _damage():
             page = self._page(number)
             height, width = page.imagelength, page.imagewidth
-            if not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX):
+            if not possible(height, width):
                 raise NotRadiometric("raw_size_impossible")
             if page.shape != (height, width) or page.dtype not in _KINDS:
                 raise NotRadiometric("tiff_of_another_kind")
@@ -141,14 +140,14 @@ class TiffPages:
         )
 
 
-def decode_counts(content: bytes, height: int, width: int) -> Counts:
+def decode_counts(content: bytes) -> Counts:
     """The counts of the first page, shape (h, w).
 
     Raises:
-        NotRadiometric: it is damaged, or of another size or kind.
+        NotRadiometric: it is damaged, too large, or of another kind.
     """
     found = TiffPages(content).picture(0)
-    if found.shape != (height, width) or found.dtype != np.uint16:
+    if found.dtype != np.uint16:
         raise NotRadiometric("raw_tiff_of_another_kind")
     return cast("Counts", found)
 

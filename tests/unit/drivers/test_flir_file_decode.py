@@ -111,6 +111,26 @@ def test_records_in_another_byte_order_than_the_header():
     assert (frame_of(big[:INFO_AT] + little[INFO_AT:]).raw == RAW).all()
 
 
+def test_the_other_start_of_a_file():
+    content = b"AFF\0" + sim.fff(RAW, order="little")[4:]
+    assert (frame_of(content).raw == RAW).all()
+
+
+def test_a_window_that_was_never_set_is_none():
+    content = patched(sim.fff(RAW, PLANCK, CONDITIONS, order="little"), INFO_AT + 0x30, "<ff", 0.0, 0.0)
+    conditions = frame_of(content).conditions
+    assert conditions.window_transmission == 1.0
+    assert conditions.window_c == pytest.approx(CONDITIONS.atmosphere_c, abs=1e-4)
+
+
+def test_room_for_records_that_are_not_there():
+    content = sim.fff(RAW, order="little")
+    free = struct.pack("<HHIIIIIII", 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    empty = struct.pack("<HHIIIIIII", 1, 2, 0, 1, 0xFFFF_0000, 0, 0, 0, 0)
+    moved = patched(content + free + empty + content[64:INFO_AT] + free, DIRECTORY_AT, "<II", len(content), 5)
+    assert (frame_of(moved).raw == RAW).all()
+
+
 def test_a_magic_number_inside_pixels_means_nothing():
     raw = RAW.copy()
     raw[5, 4:6] = np.frombuffer(b"FFF\0", "<u2")
@@ -168,6 +188,15 @@ def test_segments_in_any_order_with_others_between(order, between):
     assert len(parts) == 3
     mixed = LARGE[:2] + b"".join(between + parts[place] for place in order) + parts[0] + rest
     assert (frame_of(mixed).raw == np.tile(RAW, (4, 4))).all()
+
+
+def test_segments_that_disagree_on_the_last():
+    parts, rest = segments(LARGE)
+    odd = [
+        part[:9] + bytes((7, place, 1 if place < 2 else 2)) + part[12:] for place, part in enumerate(parts)
+    ]
+    assert [part[4:8] for part in odd] == [b"FLIR"] * 3
+    assert (frame_of(LARGE[:2] + b"".join(odd[::-1]) + rest).raw == np.tile(RAW, (4, 4))).all()
 
 
 def test_a_missing_segment():

@@ -18,8 +18,10 @@ from drivers.sim import fff as sim
 from drivers.thermal.flir_file import decode, sequence
 from drivers.thermal.flir_file.content import NotRadiometric
 from drivers.thermal.flir_file.decode import FileDecoder
+from drivers.thermal.flir_file.fff import Record
 from drivers.thermal.flir_file.jpegls import decode_jpegls
 from drivers.thermal.flir_file.opened import FileContent, opened
+from drivers.thermal.flir_file.raw import raw_frame
 from drivers.thermal.flir_file.recording import recording
 from drivers.thermal.flir_file.sequence import spans
 from drivers.thermal.flir_file.settings import FlirFileSettings
@@ -218,7 +220,7 @@ SOF_AT = RAW_AT + 2
     [
         (patched(CSQ, SOF_AT + 5, ">H", 65535), "raw_jpegls_of_another_kind"),
         (patched(CSQ, SOF_AT + 5, ">HH", 65535, 65535), "raw_jpegls_of_another_kind"),
-        (patched(CSQ, SOF_AT + 7, ">H", 15), "raw_jpegls_of_another_kind"),
+        (patched(CSQ, SOF_AT + 7, ">H", 15), "raw_jpegls_damaged"),
         (patched(CSQ, SOF_AT + 4, "B", 1), "raw_data_is_jpeg"),
         (patched(CSQ, SOF_AT + 1, "B", 0xC0), "raw_data_is_jpeg"),
         (patched(CSQ, len(CSQ) - 60, "20s", b"\xff" * 20), "raw_jpegls_damaged"),
@@ -234,7 +236,7 @@ def test_jpegls_without_its_end_is_whole_and_of_eight_bits_is_counts():
     open_ended = patched(CSQ, directory, "<I", size - 2)
     assert same(read(open_ended), RAWS[:1])
     dark = np.arange(192, dtype=np.uint8).reshape(12, 16)
-    found = decode_jpegls(bytes(jpeg_ls.encode_array(dark)), 12, 16)
+    found = decode_jpegls(bytes(jpeg_ls.encode_array(dark)))
     assert found.dtype == np.uint16
     assert (found == dark).all()
 
@@ -242,7 +244,24 @@ def test_jpegls_without_its_end_is_whole_and_of_eight_bits_is_counts():
 def test_a_tiff_of_another_size_in_a_frame():
     content = sim.fff(RAWS[0], order="little", payload="tiff")
     grown = patched(content, RAW_AT - 32 + 2, "<HH", 15, 12)
-    assert [event.reason for event in decoded(grown)] == ["raw_tiff_of_another_kind"]
+    assert [event.reason for event in decoded(grown)] == ["raw_size_contradicted"]
+    floats = sim.fff(RAWS[0].astype(np.float32), order="little", payload="tiff")
+    assert [event.reason for event in decoded(floats)] == ["raw_tiff_of_another_kind"]
+
+
+def test_a_jpegls_of_another_size_in_a_frame():
+    grown = patched(CSQ, RAW_AT - 32 + 2, "<HH", 12, 16)
+    assert [event.reason for event in decoded(grown)] == ["raw_size_contradicted"]
+
+
+def test_a_png_s_own_size_counts_unless_it_is_as_long_as_words():
+    content = sim.fff(RAWS[0], order="little", payload="png")
+    turned = patched(content, RAW_AT - 32 + 2, "<HH", 12, 16)
+    assert same(read(turned), RAWS[:1])
+    packed = content[RAW_AT:] + bytes(len(content[RAW_AT:]) % 2)
+    head = struct.pack("<HHH", 2, len(packed) // 2, 1).ljust(32, b"\0")
+    assert raw_frame(Record(head + packed, "<")).shape == (1, len(packed) // 2)
+    assert (raw_frame(Record(head + packed + b"\0", "<")) == RAWS[0]).all()
 
 
 # --- Files too large for memory -------------------------------------------------------------------
