@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from drivers.thermal.mlx90640.registers import HEIGHT, PIXELS, WIDTH, WORDS, Pattern, Words, signed
+from drivers.thermal.mlx90640.eeprom import Fields
+from drivers.thermal.mlx90640.registers import HEIGHT, PIXELS, WIDTH, WORDS, Pattern, Words
 
 Plane = npt.NDArray[np.float64]
 """Shape (24, 32)."""
@@ -20,7 +21,6 @@ _OPTIONS, _CHESS_IS_NOT = 0x0A, 0x0800
 _OFFSETS, _SENSITIVITIES = 0x10, 0x20
 _GAIN, _PTAT_25, _PTAT, _VDD, _KV, _CHESS, _KTA, _SCALES = 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x38
 _CP_ALPHA, _CP_OFFSET, _CP_K, _TGC, _KS_TO, _CORNERS = 0x39, 0x3A, 0x3B, 0x3C, 0x3D, 0x3F
-_PIXELS = slice(0x40, WORDS)
 COLDEST_C, ZERO_C = -40.0, 0.0
 """Where the first two ranges of temperature begin; the others say so themselves."""
 
@@ -79,7 +79,7 @@ def restore(eeprom: Words) -> Calibration:
         raise Uncalibrated(f"{eeprom.size} words instead of {WORDS}")
     if np.all(eeprom == eeprom[0]):
         raise Uncalibrated(f"its EEPROM holds nothing but {int(eeprom[0]):#06x}")
-    part = _Part(eeprom)
+    part = Fields(eeprom)
     found = Calibration(
         serial="".join(f"{int(word):04x}" for word in eeprom[_SERIAL]),
         k_vdd=32 * part.signed(_VDD, 8, 8),
@@ -119,52 +119,19 @@ def restore(eeprom: Words) -> Calibration:
     return found
 
 
-class _Part:
-    """Numbers out of words."""
-
-    def __init__(self, eeprom: Words) -> None:
-        self._words = eeprom
-        self.pixels = eeprom[_PIXELS].reshape(HEIGHT, WIDTH)
-
-    def bits(self, at: int, low: int, count: int) -> int:
-        return int(self._words[at]) >> low & (1 << count) - 1
-
-    def signed(self, at: int, low: int, count: int) -> int:
-        value = self.bits(at, low, count)
-        return value - (1 << count) if value >> (count - 1) else value
-
-    def nibbles(self, at: int, words: int) -> npt.NDArray[np.int64]:
-        """Signed numbers of four bits, four to a word, the lowest first."""
-        spread = self._words[at : at + words, np.newaxis] >> np.array([0, 4, 8, 12], np.uint16)
-        return signed(spread.ravel() & 0xF, 4)
-
-    def of_pixels(self, low: int, count: int) -> npt.NDArray[np.int64]:
-        """Each pixel's own signed number; shape (24, 32)."""
-        return signed(self.pixels >> low & (1 << count) - 1, count)
-
-    def surface(self, at: int) -> npt.NDArray[np.int64]:
-        """What rows and columns share, without the pixels' own; shape (24, 32).
-
-        The first word holds the scales, from 2 on follow six words of rows and eight of columns.
-        """
-        rows = self.nibbles(at + 2, 6) << self.bits(at, 8, 4)
-        columns = self.nibbles(at + 8, 8) << self.bits(at, 4, 4)
-        return rows[:, np.newaxis] + columns
-
-
-def _alpha(part: _Part) -> Plane:
+def _alpha(part: Fields) -> Plane:
     own = part.of_pixels(4, 6) << part.bits(_SENSITIVITIES, 0, 4)
     total = part.bits(_SENSITIVITIES + 1, 0, 16) + part.surface(_SENSITIVITIES) + own
     return total / 2.0 ** (part.bits(_SENSITIVITIES, 12, 4) + 30)
 
 
-def _offset(part: _Part) -> Plane:
+def _offset(part: Fields) -> Plane:
     own = part.of_pixels(10, 6) << part.bits(_OFFSETS, 0, 4)
     total = part.signed(_OFFSETS + 1, 0, 16) + part.surface(_OFFSETS) + own
     return total.astype(np.float64)
 
 
-def _kta(part: _Part) -> Plane:
+def _kta(part: Fields) -> Plane:
     shared = _by_parity(
         (part.signed(_KTA, 8, 8), part.signed(_KTA + 1, 8, 8)),
         (part.signed(_KTA, 0, 8), part.signed(_KTA + 1, 0, 8)),
@@ -173,7 +140,7 @@ def _kta(part: _Part) -> Plane:
     return (shared + own) / 2.0 ** (part.bits(_SCALES, 4, 4) + 8)
 
 
-def _kv(part: _Part) -> Plane:
+def _kv(part: Fields) -> Plane:
     shared = _by_parity(
         (part.signed(_KV, 12, 4), part.signed(_KV, 4, 4)),
         (part.signed(_KV, 8, 4), part.signed(_KV, 0, 4)),
@@ -186,23 +153,23 @@ def _by_parity(odd_row: tuple[int, int], even_row: tuple[int, int]) -> npt.NDArr
     return np.tile(np.array([odd_row, even_row], np.int64), (HEIGHT // 2, WIDTH // 2))
 
 
-def _cp_alpha(part: _Part) -> tuple[float, float]:
+def _cp_alpha(part: Fields) -> tuple[float, float]:
     first = part.signed(_CP_ALPHA, 0, 10) / 2.0 ** (part.bits(_SENSITIVITIES, 12, 4) + 27)
     return first, first * (1 + part.signed(_CP_ALPHA, 10, 6) / 2**7)
 
 
-def _cp_offset(part: _Part) -> tuple[float, float]:
+def _cp_offset(part: Fields) -> tuple[float, float]:
     first = part.signed(_CP_OFFSET, 0, 10)
     return first, first + part.signed(_CP_OFFSET, 10, 6)
 
 
-def _corners(part: _Part) -> tuple[float, float, float, float]:
+def _corners(part: Fields) -> tuple[float, float, float, float]:
     step_c = part.bits(_CORNERS, 12, 2) * 10
     third_c = part.bits(_CORNERS, 4, 4) * step_c
     return COLDEST_C, ZERO_C, third_c, third_c + part.bits(_CORNERS, 8, 4) * step_c
 
 
-def _ks_to(part: _Part) -> tuple[float, float, float, float]:
+def _ks_to(part: Fields) -> tuple[float, float, float, float]:
     scale = 2.0 ** (part.bits(_CORNERS, 0, 4) + 8)
     places = ((_KS_TO, 0), (_KS_TO, 8), (_KS_TO + 1, 0), (_KS_TO + 1, 8))
     first, second, third, fourth = (part.signed(at, low, 8) / scale for at, low in places)
