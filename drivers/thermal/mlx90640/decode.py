@@ -172,10 +172,11 @@ class MemoryDecoder:
         temps_c = np.where(pages_of(control.pattern) == half.page, half.temps_c, other.temps_c)
         doubtful = calibration.doubtful
         fill(temps_c, doubtful)
+        raw = temps_c.astype(np.float32)
         uptime_s = None if self._powered_s is None else at.mono_s - self._powered_s
         return ThermalFrameCaptured(
             at=at,
-            raw=temps_c.astype(np.float32),
+            raw=raw,
             scale=CELSIUS,
             conditions=Conditions(
                 emissivity=self._settings.emissivity,
@@ -184,7 +185,7 @@ class MemoryDecoder:
             ),
             uptime_s=uptime_s,
             sensor_temp_c=round(sensor.ta_c, 2),
-            unfit=self._fitness.judge(temps_c, doubtful, sensor, uptime_s),
+            unfit=self._fitness.judge(raw, doubtful, sensor, uptime_s),
         )
 
     def _reflected_c(self, sensor: Sensor) -> float:
