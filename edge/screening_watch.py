@@ -1,5 +1,4 @@
-"""What watches one thermometer's screenings: a second look at "normal", and how often it calls people
-elevated.
+"""What watches one thermometer's screenings: a second look at "normal", and how many are called elevated.
 
 Reference and threshold come first (``models.thermal``). Here somebody who is unlike the last people is
 measured again though called normal, and staff are told once the share of elevated people has left its target,
@@ -58,10 +57,7 @@ class ScreeningWatch:
         self._corrected = False
 
     def looked(self, condition: NotScreened | None, offset_c: float | None) -> None:
-        """After every frame:
-
-        what keeps the position from measuring, and its sensor's error if it is known.
-        """
+        """After every frame: what keeps the position from measuring, and its sensor's error where known."""
         if condition in DRIFTED:
             self._reset()
         self._corrected |= condition is NotScreened.FLAT_FIELD

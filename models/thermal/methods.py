@@ -15,7 +15,7 @@ from models.thermal.roc import Flags, Scores
 
 FLIR_PEOPLE = 10
 FLIR_ALLOWED_C = 1.0
-"""The maker's default of the "allowed deviation" over the sampled average."""
+"""The "allowed deviation" over the sampled average, as it is usually set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +61,7 @@ def referenced(series: Series) -> Scores:
 
 
 def flir(series: Series) -> Scores:
-    """Above the mean of the last ten normals without the highest and the lowest, carried over from day to
-    day.
+    """Above the mean of the last ten normals but the highest and the lowest, carried over from day to day.
 
     FLIR T-series user's manual, "Screening alarm": a memory of ten samples, of which highest and lowest are
     left out; an alarm is what exceeds their mean by the allowed deviation. Nobody called elevated is taken as

@@ -26,9 +26,9 @@ Report = dict[str, Any]
 def method_figures(
     name: str, scores: Mapping[str, Scores], used: Visits, febrile: Flags, asked: Asked, choice: Choice
 ) -> Report:
-    """Everything about one method;
+    """Everything about one method.
 
-    figures are ``None`` where those it can tell of are all well or all ill.
+    Figures are ``None`` where those it can tell of are all well or all ill.
     """
     told = np.isfinite(scores[name])
     here, ill = scores[name][told], febrile[told]
