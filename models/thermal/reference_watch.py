@@ -30,6 +30,8 @@ FOLLOW_PX = 1.0
 """How often a place is looked over, and how far it moves at most each time, at 160 x 120."""
 MOVED_PX_MIN = 0.25
 """A place nearer than this is the same: what is read there does not depend on it."""
+SPREAD_C_MORE, SPREAD_SHARE = 0.3, 0.05
+"""A disc that is by so much less uniform than usual has a hand before it; what is usual follows slowly."""
 SIZE = (0.75, 1.33)
 """The same disc is about as large as it was."""
 PATCH = 3.0
@@ -45,6 +47,8 @@ class Track:
     offset: Offset = field(default_factory=Offset)
     seen: Seen | None = None
     """What the last frame showed there, if that was it."""
+    spread_c: float | None = None
+    """How uniform it usually is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +79,11 @@ def told(watch: Watch, frame: ThermalFrameCaptured, wanted: tuple[Blackbody, ...
     """What a frame says before it is looked at: time goes by, a correction takes their word away."""
     now_s, since_s = frame.at.mono_s, frame.since_flat_field_s
     tracks = watch.tracks or tuple(Track(place=one if isinstance(one, Reference) else None) for one in wanted)
-    waited = tuple(Track(place=track.place, offset=track.offset.waited(now_s)) for track in tracks)
-    known_s = watch.corrected_s
-    over_s = now_s if frame.unfit is Unfit.FLAT_FIELD else known_s
-    if since_s is not None and since_s >= 0.0:
+    waited = tuple(replace(track, offset=track.offset.waited(now_s), seen=None) for track in tracks)
+    known_s = over_s = watch.corrected_s
+    if frame.unfit is Unfit.FLAT_FIELD:
+        over_s = now_s
+    elif since_s is not None and since_s >= 0.0:
         over_s = now_s - since_s
     watch = replace(watch, tracks=waited, corrected_s=over_s)
     newer = over_s is not None and known_s is not None and over_s - known_s > NEWER_S
@@ -96,7 +101,7 @@ def looked(
     """A frame that is fit to be looked at."""
     raw, now_s = frame.raw, frame.at.mono_s
     watch = _moved(watch, raw, meter, now_s)
-    looks = tuple(_seen(track.place, raw, meter) for track in watch.tracks)
+    looks = tuple(_seen(track, raw, meter) for track in watch.tracks)
     now = scene(raw, meter, tuple(None if one is None else one.median_c for one in looks), now_s)
     if watch.last is not None and jumped(watch.last, now):
         watch = _corrected(watch)
@@ -150,18 +155,23 @@ def _corrected(watch: Watch) -> Watch:
     return replace(watch, tracks=tracks, awaiting=NotScreened.FLAT_FIELD)
 
 
-def _seen(place: Reference | None, raw: RawFrame, meter: Radiometer) -> Seen | None:
-    seen = None if place is None else look(raw, place, meter)
-    return seen if seen is not None and seen.there else None
+def _seen(track: Track, raw: RawFrame, meter: Radiometer) -> Seen | None:
+    seen = None if track.place is None else look(raw, track.place, meter)
+    if seen is None or not seen.there:
+        return None
+    whole = track.spread_c is None or seen.spread_c <= track.spread_c + SPREAD_C_MORE
+    return seen if whole else None
 
 
 def _looked(track: Track, seen: Seen | None, now_s: float, gone_s_max: float) -> Track:
-    offset = track.offset
+    offset, spread_c = track.offset, track.spread_c
     if seen is not None and track.place is not None:
         offset = offset.looked(seen.error_c(track.place), now_s)
+        usual_c = seen.spread_c if spread_c is None else spread_c
+        spread_c = usual_c + SPREAD_SHARE * (seen.spread_c - usual_c)
     elif offset.age_s(now_s) > gone_s_max:
         offset = offset.lost()
-    return Track(place=track.place, offset=offset, seen=seen)
+    return Track(place=track.place, offset=offset, seen=seen, spread_c=spread_c)
 
 
 def _gained(gain: Gain, tracks: tuple[Track, ...], now_s: float) -> Gain:
@@ -188,7 +198,7 @@ def _searched(
     if found is None:
         return watch
     tracks = tuple(
-        replace(track, place=place) if track.offset.age_s(now_s) > gone_s_max else track
+        replace(track, place=place, spread_c=None) if track.offset.age_s(now_s) > gone_s_max else track
         for track, place in zip(watch.tracks, found, strict=True)
     )
     return replace(watch, tracks=tracks, search=Search())
