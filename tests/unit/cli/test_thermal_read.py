@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cardea.cli.main import main
 from cardea.cli.thermal import npy, read
+from cardea.cli.thermal.read_report import Report, document, text
 from drivers.api import Conditions
 from drivers.sim import fff, tiff
 from drivers.thermal.flir_file import sequence
@@ -287,6 +288,14 @@ def test_where_nothing_can_be_written(run, place, tmp_path):
     assert (tmp_path / "b.npy").read_bytes() == b"older"
     assert run(broken, "--npy", tmp_path / "c.npy")[0] == 2
     assert not (tmp_path / "c.npy").exists()
+
+
+def test_nothing_is_written_of_no_frame(tmp_path):
+    with npy.NpyFile(tmp_path / "a.npy") as written:
+        written.finish()
+    assert list(tmp_path.iterdir()) == []
+    assert document(Report("fff", ()))["parameters"] is None
+    assert "0 frames" in text(Report("fff", ()))
 
 
 def test_an_interruption_leaves_nothing_behind(run, place, tmp_path, monkeypatch):
