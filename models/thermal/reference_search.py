@@ -15,29 +15,16 @@ and then every frame through ``station.step(state, frame, position)``. A live po
 itself: ``station.step`` searches until it has found them, and measures nobody meanwhile.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import cv2
-import numpy as np
-
 from drivers.api import RawFrame, ThermalFrameCaptured
-from models.thermal.disc import Celsius, Circle, Disc, fit
+from models.thermal.disc import Circle, Disc
+from models.thermal.discs import discs, scale_of
 from models.thermal.overrides import Overrides, meter_of
 from models.thermal.radiometry import Radiometer
 from models.thermal.reference import ERROR_C_MAX, Blackbody, Reference
-from models.thermal.roi import ENDS
 
-PIXELS = 160 * 120
-"""Sizes are told for a frame of so many; they grow with its root."""
-RADIUS_PX = (3.0, 14.0)
-LEVEL_C = 0.75
-"""Levels at which the picture is cut into warm pieces: at least two lie between a disc and its ring."""
-BELOW_C = 1.5
-"""The lowest lies this much below the coldest disc there can be: within its edge."""
-DISCS_MAX = 8
-"""In one frame."""
 PLACES_MAX = 16
 FORGET_S = 30.0
 """What has not been seen for so long was not it, or is not there any more."""
@@ -52,8 +39,6 @@ TIMES_ENOUGH = 40
 """More looks make a place no surer."""
 ERRORS_C_APART = 2.0
 """Two discs read as far off as each other, but for the sensor's gain."""
-OBLONG, FULL = 1.5, 0.6
-"""A piece is at most so many times longer than wide and fills so much of its box; a disc fills 0.79."""
 
 
 def find(raw: RawFrame, meter: Radiometer, wanted: tuple[Blackbody, ...]) -> tuple[Reference, ...] | None:
@@ -61,30 +46,6 @@ def find(raw: RawFrame, meter: Radiometer, wanted: tuple[Blackbody, ...]) -> tup
     temps_c = [one.temp_c for one in wanted]
     found = discs(raw, meter, (min(temps_c), max(temps_c))) if temps_c else ()
     return _matched(wanted, [(disc.circle, disc.temp_c) for disc in found])
-
-
-def discs(raw: RawFrame, meter: Radiometer, set_c: tuple[float, float]) -> tuple[Disc, ...]:
-    """Every disc in the frame that reads like a reference set to between ``set_c``, roundest first."""
-    if raw.ndim != 2 or raw.dtype not in ENDS or min(raw.shape) < 2 * RADIUS_PX[0]:
-        return ()
-    scale = scale_of(raw.shape)
-    coarse = max(1, round(scale))
-    small = np.asarray(raw, np.float32)
-    if coarse > 1:
-        size = raw.shape[1] // coarse, raw.shape[0] // coarse
-        small = cv2.resize(small[: size[1] * coarse, : size[0] * coarse], size, interpolation=cv2.INTER_AREA)
-    temps_c = meter.celsius(small).astype(np.float32)
-    found: list[Disc] = []
-    for piece in _pieces(temps_c, set_c, scale / coarse):
-        if any(piece.away_px(disc.circle) < disc.circle.radius_px for disc in found):
-            continue
-        disc = fit(temps_c, piece)
-        if disc is not None and _plausible(disc, set_c, scale / coarse):
-            found.append(disc)
-            if len(found) == DISCS_MAX:
-                break
-    whole = found if coarse == 1 else [disc for one in found if (disc := _finer(raw, meter, one, coarse))]
-    return tuple(sorted(whole, key=lambda disc: disc.unround))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,48 +151,3 @@ def _matched(
         )
         for one, circle in zip(wanted, circles, strict=True)
     )
-
-
-def scale_of(shape: tuple[int, ...]) -> float:
-    """How many times finer than ``PIXELS`` this frame is, along a side."""
-    return math.sqrt(shape[0] * shape[1] / PIXELS)
-
-
-def _plausible(disc: Disc, set_c: tuple[float, float], scale: float) -> bool:
-    radius_px = disc.circle.radius_px / scale
-    believable = set_c[0] - ERROR_C_MAX <= disc.temp_c <= set_c[1] + ERROR_C_MAX
-    return believable and RADIUS_PX[0] <= radius_px <= RADIUS_PX[1]
-
-
-def _pieces(temps_c: Celsius, set_c: tuple[float, float], scale: float) -> Iterable[Circle]:
-    """What a cut at some level leaves as one piece of about the extent and the fullness of a disc."""
-    least_px, most_px = 2.0 * RADIUS_PX[0] * scale - 2.0, 2.0 * RADIUS_PX[1] * scale + 2.0
-    hottest_c = float(np.fmax.reduce(temps_c, axis=None))
-    level_c = set_c[0] - ERROR_C_MAX - BELOW_C
-    while level_c < min(set_c[1] + ERROR_C_MAX, hottest_c):
-        warm = (temps_c > level_c).view(np.uint8)
-        _, _, boxes, centres = cv2.connectedComponentsWithStats(warm, connectivity=8, ltype=cv2.CV_16U)
-        level_c += LEVEL_C
-        wide, high = boxes[1:, cv2.CC_STAT_WIDTH], boxes[1:, cv2.CC_STAT_HEIGHT]
-        pixels = boxes[1:, cv2.CC_STAT_AREA]
-        short, long = np.minimum(wide, high), np.maximum(wide, high)
-        fits = (short >= least_px) & (long <= most_px) & (long <= OBLONG * short)
-        fits &= pixels >= FULL * wide * high
-        for number in np.flatnonzero(fits):
-            column, row = centres[number + 1]
-            yield Circle(float(row), float(column), math.sqrt(float(pixels[number]) / math.pi))
-
-
-def _finer(raw: RawFrame, meter: Radiometer, disc: Disc, coarse: int) -> Disc | None:
-    """The same disc in the pixels of the frame itself."""
-    half = 0.5 * (coarse - 1)
-    row, column = disc.circle.row * coarse + half, disc.circle.column * coarse + half
-    radius_px = disc.circle.radius_px * coarse
-    top, left = (max(0, int(middle - 3.0 * radius_px)) for middle in (row, column))
-    part = raw[top : int(row + 3.0 * radius_px) + 2, left : int(column + 3.0 * radius_px) + 2]
-    temps_c = meter.celsius(part).astype(np.float32)
-    found = fit(temps_c, Circle(row - top, column - left, radius_px))
-    if found is None:
-        return None
-    circle = found.circle
-    return replace(found, circle=replace(circle, row=circle.row + top, column=circle.column + left))

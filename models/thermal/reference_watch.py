@@ -9,33 +9,24 @@ overlaps its place: never onto a face.
 import math
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from cardea.contract.screening import NotScreened
 from drivers.api import RawFrame, ThermalFrameCaptured, Unfit
 from models.thermal.correction import Anchor, Gain, Line, one_point, two_point
-from models.thermal.disc import Circle, fit
 from models.thermal.flat_field import Scene, jumped, scene
 from models.thermal.offset import Offset
 from models.thermal.radiometry import Radiometer
 from models.thermal.reference import Blackbody, Reference, Seen, look
-from models.thermal.reference_search import Search, scale_of
+from models.thermal.reference_follow import follow
+from models.thermal.reference_search import Search
 
 FLAT_FIELD_S = 2.0
 """A correction younger than this still shows in the picture."""
+FOLLOW_S = 0.5
+"""How often a place is looked over."""
 NEWER_S = 0.5
 """A correction this much later than the last one known is another one."""
-FOLLOW_S = 0.5
-FOLLOW_PX = 1.0
-"""How often a place is looked over, and how far it moves at most each time, at 160 x 120."""
-MOVED_PX_MIN = 0.25
-"""A place nearer than this is the same: what is read there does not depend on it."""
 SPREAD_C_MORE, SPREAD_SHARE = 0.3, 0.05
 """A disc that is by so much less uniform than usual has a hand before it; what is usual follows slowly."""
-SIZE = (0.75, 1.33)
-"""The same disc is about as large as it was."""
-PATCH = 3.0
-"""Half the side of what is looked at to follow a disc, in radii."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,33 +197,10 @@ def _searched(
 
 def _moved(watch: Watch, raw: RawFrame, meter: Radiometer, now_s: float) -> Watch:
     """The places after a nudge of the camera."""
-    if raw.ndim != 2 or 0.0 <= now_s - watch.followed_s < FOLLOW_S:
+    if 0.0 <= now_s - watch.followed_s < FOLLOW_S:
         return watch
     tracks = tuple(
         track if track.place is None else replace(track, place=follow(raw, meter, track.place))
         for track in watch.tracks
     )
     return replace(watch, tracks=tracks, followed_s=now_s)
-
-
-def follow(raw: RawFrame, meter: Radiometer, place: Reference) -> Reference:
-    """A place a little nearer to the disc that overlaps it; the same place where there is none."""
-    half_px = PATCH * place.radius_px
-    top, left = max(0, int(place.row - half_px)), max(0, int(place.column - half_px))
-    part = raw[top : int(place.row + half_px) + 2, left : int(place.column + half_px) + 2]
-    if part.size == 0:
-        return place
-    about = Circle(place.row - top, place.column - left, place.radius_px)
-    disc = fit(meter.celsius(part).astype(np.float32), about)
-    if disc is None or not SIZE[0] <= disc.circle.radius_px / place.radius_px <= SIZE[1]:
-        return place
-    away_px = disc.circle.away_px(about)
-    scale = max(1.0, scale_of(raw.shape))
-    if away_px < MOVED_PX_MIN * scale:
-        return place
-    share = min(1.0, FOLLOW_PX * scale / away_px)
-    return replace(
-        place,
-        row=place.row + share * (disc.circle.row - about.row),
-        column=place.column + share * (disc.circle.column - about.column),
-    )

@@ -19,16 +19,15 @@ from hypothesis.extra import numpy as hnp
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import CELSIUS, LinearScale, ThermalFrameCaptured, Unfit
 from models.thermal.disc import Circle, fit
+from models.thermal.discs import DISCS_MAX, discs
 from models.thermal.radiometry import radiometer
 from models.thermal.reference import ERROR_C_MAX, Blackbody, Reference, look
 from models.thermal.reference_search import (
-    DISCS_MAX,
     FORGET_S,
     OVER_S,
     PLACES_MAX,
     TIMES_MIN,
     Search,
-    discs,
     find,
     located,
 )
@@ -188,6 +187,11 @@ def test_a_disc_that_is_none_in_the_pixels_of_the_frame_itself_is_none() -> None
     coarse = cv2.resize(scene, (160, 120), interpolation=cv2.INTER_AREA)
     assert find(counts(coarse), METER, WANTED) is not None
     assert find(counts(scene), METER, WANTED) is None
+
+
+@pytest.mark.parametrize("shape", [(6, 1_000_000), (1_000_000, 6), (5, 5), (0, 9)])
+def test_a_frame_of_an_odd_shape_holds_no_disc(shape: tuple[int, int]) -> None:
+    assert find(np.full(shape, 30_900, np.uint16), METER, WANTED) is None
 
 
 any_frame = hnp.arrays(

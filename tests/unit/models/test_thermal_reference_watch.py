@@ -24,7 +24,8 @@ from models.thermal.presence import Manner
 from models.thermal.radiometry import radiometer
 from models.thermal.reading import Reading
 from models.thermal.reference import Blackbody, Reference, look
-from models.thermal.reference_watch import FLAT_FIELD_S, FOLLOW_PX, FOLLOW_S, MOVED_PX_MIN, follow
+from models.thermal.reference_follow import FOLLOW_PX, MOVED_PX_MIN, follow
+from models.thermal.reference_watch import FLAT_FIELD_S, FOLLOW_S
 from models.thermal.roi import Region
 from models.thermal.station import Position, Station, Step
 
