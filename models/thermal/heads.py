@@ -1,0 +1,245 @@
+"""Faces in one thermal frame, found by their warmth and shape; no model, no background, no training.
+
+Skin is the warmest of a person: pixels within a few degrees of their warmest make up the face, whose cold
+parts (glasses, a nose, a beard) are closed where they are no larger than glasses are on a face. The largest
+circle within is the face's width; a face ends there on all sides but the neck's, a chest does not. Every
+length is a share of that width, every temperature a difference from the person's own warmest, so neither the
+distance nor the frame's size nor which way the camera is turned has to be known.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from drivers.api import RawFrame
+from models.thermal.bodies import Up, body, is_chest, is_hand, pointing
+from models.thermal.disc import Circle
+from models.thermal.face_shape import AROUND, CLOSINGS_PX, Counts, Mask, face, round_kernel, widest
+from models.thermal.presence import BELIEVABLE_C_MAX
+from models.thermal.radiometry import Radiometer
+from models.thermal.roi import ENDS
+
+PIXELS = 160 * 120
+"""Faces are looked for in about so many: a larger frame is made smaller first."""
+SIDE_PX_MIN = 8
+SKIN_C = 33.0
+"""The warmest point of a face is warmer, °C."""
+BELOW_C = 1.0
+"""The rest of it may be colder by so much, while it hangs together with what is warm."""
+DROPS_C = (3.0, 2.2, 1.5)
+"""How far below its warmest a face is cut out: the first that gives something of a face's shape. Skin of a
+face differs by 2 to 3 °C; a smaller cut parts it from a warm shirt."""
+ALIKE_C = 1.5
+"""The warmest of a face lies in it: no colder than the warmest around by more than this."""
+WIDE_MAX = 0.6
+"""A face wider than this share of the frame's shorter side does not fit into it with forehead and chin."""
+ERROR_C_MAX = 50.0
+"""No sensor is so wrong."""
+HOT_EDGE_PX = 7
+"""Around what is too hot for a person its edge is as warm as one."""
+UP_PX_MIN = 8.0
+"""Smaller faces do not say where up is."""
+GROUPS_MAX = 6
+HEADS_MAX = 4
+"""In one piece of warm pixels."""
+GROUP_PX_MIN = 20
+_SQUARE: Mask = np.ones((CLOSINGS_PX[0], CLOSINGS_PX[0]), np.uint8)
+DISC_RADII = 1.8
+"""A reference is left out with its edge…"""
+HOUSING_RADII = 3.0
+"""…and what comes nearer to it than this is its warm housing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A face in a frame, pixels of the frame."""
+
+    circle: Circle
+    """The largest within the face."""
+    whole: bool
+    """Whether it lies in the frame as a whole."""
+    up: Up | None
+    """Where up seems to be, judged by where the rest of the person is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """A frame made small enough, and what of it may be skin."""
+
+    counts: Counts
+    skin: Mask
+    hot: Mask | None
+    """What is warmer than any person, with its edge."""
+    meter: Radiometer
+    up: Up | None
+
+
+def heads(
+    raw: RawFrame,
+    meter: Radiometer,
+    offset_c: float,
+    skin_c: float = SKIN_C,
+    besides: Iterable[Circle] = (),
+    up: Up | None = None,
+) -> tuple[Head, ...]:
+    """The faces in a frame, the person with most warm pixels first.
+
+    ``offset_c`` is what has to be added to its readings, ``besides`` the references, which are no people.
+    Without ``up``, what is near a face counts as part of the same person.
+    """
+    if raw.ndim != 2 or raw.dtype not in ENDS or min(raw.shape) < SIDE_PX_MIN:
+        return ()
+    if not abs(offset_c) <= ERROR_C_MAX:
+        return ()
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _heads(raw, meter, offset_c, skin_c, tuple(besides), up)
+
+
+def _heads(
+    raw: RawFrame,
+    meter: Radiometer,
+    offset_c: float,
+    skin_c: float,
+    besides: tuple[Circle, ...],
+    up: Up | None,
+) -> tuple[Head, ...]:
+    coarse = max(1, round(math.sqrt(raw.size / PIXELS)))
+    bounds_c = np.array((skin_c, skin_c - BELOW_C, BELIEVABLE_C_MAX)) - offset_c
+    warm, low, high = meter.counts(bounds_c).tolist()
+    if not (math.isfinite(warm) and math.isfinite(low) and math.isfinite(high)):
+        return ()
+    discs = tuple(_coarser(disc, coarse) for disc in besides)
+    scene = _scene(_shrunk(raw, coarse), (low, high), discs, meter, up)
+    found = (head for head in _people(scene, warm) if not _is_housing(head.circle, discs))
+    return tuple(replace(head, circle=_finer(head.circle, coarse)) for head in found)
+
+
+def _shrunk(raw: RawFrame, coarse: int) -> Counts:
+    if coarse == 1:
+        return raw
+    rows, columns = raw.shape[0] // coarse, raw.shape[1] // coarse
+    return cv2.resize(raw[: rows * coarse, : columns * coarse], (columns, rows), interpolation=cv2.INTER_AREA)
+
+
+def _coarser(circle: Circle, coarse: int) -> Circle:
+    half = 0.5 * (coarse - 1)
+    return Circle((circle.row - half) / coarse, (circle.column - half) / coarse, circle.radius_px / coarse)
+
+
+def _finer(circle: Circle, coarse: int) -> Circle:
+    half = 0.5 * (coarse - 1)
+    return Circle(circle.row * coarse + half, circle.column * coarse + half, circle.radius_px * coarse)
+
+
+def _scene(
+    counts: Counts, skin: tuple[float, float], discs: Iterable[Circle], meter: Radiometer, up: Up | None
+) -> _Scene:
+    low, high = skin
+    mask = ((counts >= low) & (counts <= high)).view(np.uint8)
+    hot: Mask | None = (counts > high).view(np.uint8)
+    if cv2.countNonZero(hot):
+        hot = cv2.dilate(hot, round_kernel(HOT_EDGE_PX))
+        mask[hot > 0] = 0
+    else:
+        hot = None
+    for disc in discs:
+        middle = round(disc.column), round(disc.row)
+        cv2.circle(mask, middle, round(DISC_RADII * disc.radius_px), 0, cv2.FILLED)
+    return _Scene(counts, mask, hot, meter, up)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Warm pixels near each other: at least one person, or none."""
+
+    top: int
+    left: int
+    counts: Counts
+    skin: Mask
+    """A view into the scene's: what is taken out of one is taken out of both."""
+    hot: Mask | None
+    mine: Mask
+
+
+def _people(scene: _Scene, least: float) -> list[Head]:
+    """Face by face: what belongs to a person is taken out, then what is left is looked at again."""
+    found: list[Head] = []
+    for group in _groups(scene):
+        for _ in range(HEADS_MAX):
+            head = _head(scene, group, least)
+            if head is None:
+                break
+            if not is_hand(head.circle, (one.circle for one in found), scene.up):
+                found.append(head)
+            _take_out(scene, group, head.circle)
+    return [head for head in found if not is_chest(head.circle, (one.circle for one in found), scene.up)]
+
+
+def _groups(scene: _Scene) -> Iterator[_Group]:
+    closed = cv2.morphologyEx(scene.skin, cv2.MORPH_CLOSE, _SQUARE)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(closed, connectivity=4)
+    told: list[list[int]] = np.asarray(boxes).tolist()
+    largest = sorted(range(1, len(told)), key=lambda number: -told[number][cv2.CC_STAT_AREA])
+    for number in largest[:GROUPS_MAX]:
+        left, top, width, height, _ = told[number]
+        part = slice(top, top + height), slice(left, left + width)
+        hot = None if scene.hot is None else scene.hot[part]
+        mine: Mask = (labels[part] == number).view(np.uint8)
+        yield _Group(top, left, scene.counts[part], scene.skin[part], hot, mine)
+
+
+def _head(scene: _Scene, group: _Group, least: float) -> Head | None:
+    """What has the shape of a face among these pixels, cut out at one level after another."""
+    warm = group.skin & group.mine
+    values = group.counts[warm > 0]
+    if values.size < GROUP_PX_MIN:
+        return None
+    warmest = np.partition(values, values.size - 5)[-5:-1].mean(dtype=np.float64)
+    if not warmest >= least:
+        return None
+    warmest_c = float(scene.meter.celsius(warmest))
+    *levels, alike = scene.meter.counts(warmest_c - np.array((*DROPS_C, ALIKE_C))).tolist()
+    at, frame = (group.top, group.left), scene.skin.shape
+    for level in levels:
+        cut: Mask = warm & (group.counts >= level).view(np.uint8)
+        circle = face(group.counts, cut, group.hot, alike, at, frame)
+        if circle is not None:
+            return Head(circle, _is_whole(circle, frame), _up(circle, group, warm))
+    filling = widest(warm, at)
+    too_wide = 2.0 * filling.radius_px > WIDE_MAX * min(frame)
+    return Head(filling, whole=False, up=None) if too_wide else None
+
+
+def _is_whole(circle: Circle, frame: tuple[int, ...]) -> bool:
+    """A face that the frame cuts has its circle at the frame's edge."""
+    edges_px = circle.row, circle.column, frame[0] - 1 - circle.row, frame[1] - 1 - circle.column
+    return min(edges_px) >= circle.radius_px + 0.5
+
+
+def _up(circle: Circle, group: _Group, warm: Mask) -> Up | None:
+    """Away from the middle of all that is warm of a person, when that is another place than the face."""
+    if circle.radius_px < UP_PX_MIN:
+        return None
+    moments = cv2.moments(warm, binaryImage=True)
+    down = circle.row - group.top - moments["m01"] / moments["m00"]
+    right = circle.column - group.left - moments["m10"] / moments["m00"]
+    return pointing(down, right) if math.hypot(down, right) >= 0.5 * circle.radius_px else None
+
+
+def _is_housing(circle: Circle, discs: Iterable[Circle]) -> bool:
+    return any(disc.away_px(circle) <= circle.radius_px + HOUSING_RADII * disc.radius_px for disc in discs)
+
+
+def _take_out(scene: _Scene, group: _Group, circle: Circle) -> None:
+    """A face and the body below it are no other person; nor is what hangs together with it, as long as nobody
+    knows where below is.
+    """
+    if scene.up is None:
+        group.skin[group.mine > 0] = 0
+        return
+    middle = round(circle.column), round(circle.row)
+    cv2.circle(scene.skin, middle, math.ceil(AROUND * circle.radius_px), 0, cv2.FILLED)
+    scene.skin[body(circle, scene.up)] = 0

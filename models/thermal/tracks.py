@@ -1,0 +1,248 @@
+"""Faces followed from frame to frame: who is who, who stands still, and who hides whom.
+
+Lengths are told in widths of the face: skin of a face is about 0.14 m wide, whatever the camera.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from models.thermal.bodies import UPS, Up
+from models.thermal.disc import Circle
+from models.thermal.heads import Head
+
+APART = 2.5
+"""From one frame to the next a face moves at most so many radii: 1.5 m/s at nine frames a second."""
+RESIZED_MAX = 2.2
+"""…and its size, as found with glasses and without, changes at most so many times."""
+AWAY_S = 1.0
+"""Who is seen again at the same place within this time turned away or was hidden…"""
+LEFT_S = 0.5
+"""…but who was last seen at the frame's edge has left it."""
+STAND_S = 0.5
+"""For at least so long somebody must keep still, in at least ``LOOKS_MIN`` looks."""
+STAND_S_MAX = 1.5
+LOOKS_MIN = 3
+WIDTHS_PER_S_MAX = 0.9
+"""0.12 m/s: between who stands (sways by 0.03 m/s) and who walks (0.5 m/s and more)."""
+RESIZED_STANDING = 0.25
+"""Largest less smallest of the sizes found, as a share; 0.3 m/s toward the camera at 0.7 m."""
+TOUCHING = 1.25
+"""Two faces whose centres are within so many sums of their radii overlap, or nearly."""
+NEARBY = 3.0
+"""A face that begins within the frame, so many radii from where another ended there, is that one again:
+people come in at the edge. Heads are turned, bent and wiped with a hand."""
+STIRS = 0.15
+"""What has never moved by so many radii (1 cm) is a lamp or a warm pipe: people come, and sway."""
+HIDDEN_S = 1.0
+"""For so long a face that vanished beside another is taken to be behind it."""
+LOOKS_MAX = 64
+TRACKS_MAX = 16
+VOTES_MIN = 5
+VOTES_MAX = 200
+VOTES_SHARE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One face at one moment."""
+
+    at_s: float
+    """Monotonic."""
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The smallest rectangle that holds every centre of a face, pixels."""
+
+    top: float
+    left: float
+    bottom: float
+    right: float
+
+    def over(self, circle: Circle) -> "Places":
+        """With one centre more."""
+        row, column = circle.row, circle.column
+        return Places(
+            min(self.top, row), min(self.left, column), max(self.bottom, row), max(self.right, column)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One person, for as long as they are followed."""
+
+    number: int
+    began_as: int
+    """Its first number: who is recognised again has the old one from then on."""
+    first: Look
+    looks: tuple[Look, ...]
+    """The last ones, as far back as standing still is judged by."""
+    places: Places
+    """Between which rows and columns the face has been."""
+    overlapped: bool = False
+    """Whether another face overlaps theirs, or is hidden behind it, at the last look."""
+
+    @property
+    def last(self) -> Look:
+        """The newest look."""
+        return self.looks[-1]
+
+    @property
+    def stirred(self) -> bool:
+        """Whether this ever moved, as everybody alive does."""
+        extent_px = max(self.places.bottom - self.places.top, self.places.right - self.places.left)
+        return extent_px > STIRS * self.last.head.circle.radius_px
+
+    @property
+    def standing(self) -> bool:
+        """Whether the face keeps its place and its size."""
+        window = _window(self.looks)
+        if window is None:
+            return False
+        circles = [look.head.circle for look in window]
+        radii_px = sorted(circle.radius_px for circle in circles)
+        width_px = 2.0 * radii_px[len(radii_px) // 2]
+        ends = 1 if len(circles) < 4 else 2
+        way = [
+            sum(getattr(circle, axis) for circle in circles[-ends:])
+            - sum(getattr(circle, axis) for circle in circles[:ends])
+            for axis in ("row", "column")
+        ]
+        elapsed_s = window[-1].at_s - window[0].at_s
+        still = math.hypot(*way) / ends <= WIDTHS_PER_S_MAX * elapsed_s * width_px
+        return still and radii_px[-1] - radii_px[0] <= RESIZED_STANDING * 0.5 * width_px
+
+
+def _window(looks: tuple[Look, ...]) -> tuple[Look, ...] | None:
+    """The newest looks that are long enough to tell; ``None`` when there are none."""
+    for first in range(len(looks) - LOOKS_MIN, -1, -1):
+        elapsed_s = looks[-1].at_s - looks[first].at_s
+        if elapsed_s >= STAND_S:
+            return looks[first:] if elapsed_s <= STAND_S_MAX else None
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracks:
+    """Everybody who is followed."""
+
+    people: tuple[Track, ...] = ()
+    count: int = 0
+    """How many there have been."""
+    votes: tuple[int, ...] = (0,) * len(UPS)
+    """For each way the camera can be turned, by how many faces."""
+
+    @property
+    def up(self) -> Up | None:
+        """Where up is in the picture; ``None`` until enough people have shown it."""
+        most = max(self.votes)
+        clear = most >= VOTES_MIN and most >= VOTES_SHARE * sum(self.votes)
+        return UPS[self.votes.index(most)] if clear else None
+
+    def step(self, found: tuple[Head, ...], now_s: float) -> "Tracks":
+        """One more frame with these faces in it, at monotonic ``now_s``."""
+        known = tuple(track for track in self.people if _expected(track, now_s))
+        follows = _matches(known, found)
+        people = [
+            _seen(track, Look(now_s, found[follows[index]])) if index in follows else track
+            for index, track in enumerate(known)
+        ]
+        count = self.count
+        for index, head in enumerate(found):
+            if index not in follows.values() and len(people) < TRACKS_MAX:
+                count += 1
+                people.append(_new(count, Look(now_s, head)))
+        people = _rejoined(people, now_s)
+        marked = tuple(replace(track, overlapped=_overlapped(track, people, now_s)) for track in people)
+        return Tracks(people=marked, count=count, votes=_voted(self.votes, found))
+
+
+def _expected(track: Track, now_s: float) -> bool:
+    away_s = now_s - track.last.at_s
+    return 0.0 <= away_s <= (AWAY_S if track.last.head.whole else LEFT_S)
+
+
+def _new(number: int, look: Look) -> Track:
+    row, column = look.head.circle.row, look.head.circle.column
+    return Track(
+        number=number, began_as=number, first=look, looks=(look,), places=Places(row, column, row, column)
+    )
+
+
+def _seen(track: Track, look: Look) -> Track:
+    looks = _recent((*track.looks, look))
+    return replace(track, looks=looks, places=track.places.over(look.head.circle))
+
+
+def _recent(looks: tuple[Look, ...]) -> tuple[Look, ...]:
+    newest_s = looks[-1].at_s
+    return tuple(look for look in looks[-LOOKS_MAX:] if newest_s - look.at_s <= STAND_S_MAX)
+
+
+def _matches(known: tuple[Track, ...], found: tuple[Head, ...]) -> dict[int, int]:
+    """Which face continues which track, the nearest first."""
+    pairs = sorted(
+        (unlike, a, b)
+        for a, track in enumerate(known)
+        for b, head in enumerate(found)
+        if (unlike := _unlike(track.last.head, head)) is not None
+    )
+    follows: dict[int, int] = {}
+    for _, a, b in pairs:
+        if a not in follows and b not in follows.values():
+            follows[a] = b
+    return follows
+
+
+def _unlike(before: Head, after: Head) -> float | None:
+    """How little two faces have in common; ``None`` when they cannot be the same."""
+    was, now = before.circle, after.circle
+    apart = was.away_px(now) / (APART * max(was.radius_px, now.radius_px))
+    resized = max(was.radius_px, now.radius_px) / min(was.radius_px, now.radius_px)
+    return apart + math.log(resized) if apart <= 1.0 and resized <= RESIZED_MAX else None
+
+
+def _rejoined(people: list[Track], now_s: float) -> list[Track]:
+    """Who was lost within the frame and is seen again under a new number has the old one."""
+    kept = list(people)
+    for lost in people:
+        again = next((track for track in kept if _continues(track, lost, now_s)), None)
+        if again is not None:
+            kept[kept.index(again)] = replace(again, number=lost.number, first=lost.first)
+            kept.remove(lost)
+    return kept
+
+
+def _continues(track: Track, lost: Track, now_s: float) -> bool:
+    if track.last.at_s != now_s or lost.last.at_s == now_s or track.number <= lost.number:
+        return False
+    first, last = track.first, lost.last
+    near_px = NEARBY * max(look.head.circle.radius_px for look in (*lost.looks, *track.looks))
+    return (
+        first.head.whole
+        and last.head.whole
+        and first.at_s >= last.at_s - AWAY_S
+        and first.head.circle.away_px(last.head.circle) <= near_px
+    )
+
+
+def _overlapped(track: Track, people: Iterable[Track], now_s: float) -> bool:
+    return track.last.at_s == now_s and any(
+        other is not track and _in_the_way(track, other, now_s) for other in people
+    )
+
+
+def _in_the_way(track: Track, other: Track, now_s: float) -> bool:
+    mine, its = track.last.head.circle, other.last.head.circle
+    if mine.away_px(its) > TOUCHING * (mine.radius_px + its.radius_px):
+        return False
+    away_s = now_s - other.last.at_s
+    return away_s == 0.0 or (away_s <= HIDDEN_S and len(other.looks) >= LOOKS_MIN)
+
+
+def _voted(votes: tuple[int, ...], found: tuple[Head, ...]) -> tuple[int, ...]:
+    ups = [head.up for head in found if head.whole]
+    summed = tuple(vote + ups.count(up) for vote, up in zip(votes, UPS, strict=True))
+    return summed if sum(summed) <= VOTES_MAX else tuple(vote // 2 for vote in summed)
