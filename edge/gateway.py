@@ -247,8 +247,9 @@ class Gateway:
         self._telemetry.report(series, value)
 
     async def _publish(self, leaf: Leaf, payload: bytes) -> bool:
+        """A picture: to whoever looks now, and to nobody later."""
         uplink = self._stores.uplink
-        return uplink is not None and await uplink.publish(leaf, payload)
+        return uplink is not None and await uplink.tell(leaf, payload)
 
     def _drilled(self, portal: str, drill: LogDrill) -> None:
         """Into the log at once, and into the audit chain when there is one (SAFETY.md L11)."""

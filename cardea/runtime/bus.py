@@ -78,6 +78,17 @@ class Session(Protocol):
         """
         ...
 
+    async def tell(self, topic: str, payload: bytes) -> None:
+        """Hand a message to the broker with QoS 0, for whoever listens at this moment: it is kept for nobody
+        who is away, neither in memory nor on the broker's disk. Returns once it is on its way.
+
+        Raises:
+            BusDown: the connection has ended.
+            MessageTooLong: the broker takes no packet of this size.
+            ValueError: one cannot publish to ``topic``.
+        """
+        ...
+
     def messages(self) -> AsyncIterator[Message]:
         """What arrives, until the session ends (BusDown). What a full queue drops is counted."""
         ...

@@ -186,6 +186,16 @@ class MemoryBroker:
         session.raise_if_ended()
         session.tally.published += 1
 
+    def tell(self, session: "MemorySession", topic: str, payload: bytes) -> None:
+        """Let whoever is there hear a message now; it may be lost, and is kept for nobody."""
+        if not self._allowed(session.identity, Direction.WRITE, topic):
+            return
+        if self.network.fate(session.identity, topic).arrives_s:
+            for seat in self._listening(topic):
+                if seat.session is not None:
+                    seat.session.inbox.put(Message(topic, payload))
+        session.tally.published += 1
+
     def leave(self, session: "MemorySession") -> None:
         """A good-bye: will and session are forgotten."""
         seat = self._seats.get(session.identity)
@@ -226,13 +236,19 @@ class MemoryBroker:
         if retain:
             self._retain(topic, payload)
         message = Message(topic, payload)
-        for identity, seat in self._seats.items():
-            wanted = any(matches(name, topic) for name in seat.filters)
-            if wanted and self._allowed(identity, Direction.READ, topic):
-                if seat.session is None:
-                    seat.backlog.append(message)
-                else:
-                    seat.session.inbox.put(message)
+        for seat in self._listening(topic):
+            if seat.session is None:
+                seat.backlog.append(message)
+            else:
+                seat.session.inbox.put(message)
+
+    def _listening(self, topic: str) -> "list[_Seat]":
+        return [
+            seat
+            for identity, seat in self._seats.items()
+            if any(matches(name, topic) for name in seat.filters)
+            and self._allowed(identity, Direction.READ, topic)
+        ]
 
     def _retain(self, topic: str, payload: bytes) -> None:
         if not payload:
@@ -285,6 +301,12 @@ class MemorySession:
         check_sendable(topic, payload)
         self.raise_if_ended()
         await self._broker.publish(self, topic, payload, retain=retain)
+
+    async def tell(self, topic: str, payload: bytes) -> None:
+        """Hand a message over for whoever listens at this moment."""
+        check_sendable(topic, payload)
+        self.raise_if_ended()
+        self._broker.tell(self, topic, payload)
 
     def messages(self) -> AsyncIterator[Message]:
         """What arrives, until the session ends (BusDown)."""

@@ -10,7 +10,7 @@ A good-bye (:meth:`Session.close`) ends the session at the broker at once.
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,12 +135,21 @@ class MqttSession:
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Hand a message to the broker with QoS 1; at most ``UNACKNOWLEDGED_MAX`` wait for PUBACKs."""
+        await self._hand_over(
+            topic, payload, lambda: self._client.publish_acknowledged(topic, payload, retain=retain)
+        )
+
+    async def tell(self, topic: str, payload: bytes) -> None:
+        """Hand a message to the broker with QoS 0, which keeps it for nobody who is away."""
+        await self._hand_over(topic, payload, lambda: self._client.publish_written(topic, payload))
+
+    async def _hand_over(self, topic: str, payload: bytes, hand: Callable[[], Awaitable[None]]) -> None:
         check_sendable(topic, payload, self._packet_bytes_max)
         async with self._slots:
             self._raise_if_ended()
             try:
                 async with asyncio.timeout(ANSWER_S_MAX):
-                    await self._client.publish_acknowledged(topic, payload, retain=retain)
+                    await hand()
             except NotAcknowledged as error:
                 self._tally.refused += 1
                 raise BusDown(f"{topic}: refused by the broker: {error}") from error

@@ -94,9 +94,22 @@ class MqttClient(aiomqtt.Client):
             NotAcknowledged: the broker answered with an error.
             aiomqtt.MqttError: the connection is gone.
         """
-        info = self._client.publish(topic, payload, 1, retain)
+        await self._published(topic, payload, qos=1, retain=retain)
+
+    async def publish_written(self, topic: str, payload: bytes) -> None:
+        """QoS 0; returns once it is written to the connection.
+
+        Raises:
+            aiomqtt.MqttError: the connection is gone.
+        """
+        await self._published(topic, payload, qos=0, retain=False)
+
+    async def _published(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+        info = self._client.publish(topic, payload, qos, retain)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise aiomqtt.MqttError(self._troubles.last or "not connected")
+        if qos == 0 and info.is_published():
+            return
         acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._acknowledgements[info.mid] = acknowledged
         try:

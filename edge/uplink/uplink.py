@@ -78,6 +78,16 @@ class Uplink:
             return False
         return True
 
+    async def tell(self, leaf: Leaf, payload: bytes) -> bool:
+        """Say something to whoever listens at this moment, kept by no broker; whether it went out."""
+        if self._session is None:
+            return False
+        try:
+            await self._session.tell(topic(self._gateway, leaf), payload)
+        except BusDown:
+            return False
+        return True
+
     async def serve(self, session: Session) -> None:
         """Use ``session`` until it ends (BusDown). When cancelled, say good-bye first.
 

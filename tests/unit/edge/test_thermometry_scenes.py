@@ -13,7 +13,8 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cardea.contract import signed
-from cardea.contract.encoding import RECORD, ROW_BATCH, SCENE, TELEMETRY_BATCH
+from cardea.contract.batches import Lane
+from cardea.contract.encoding import RECORD, SCENE, TELEMETRY_BATCH
 from cardea.contract.orders import Order, OrderResult, ShowFaces
 from cardea.contract.reasons import RefusalReason
 from cardea.contract.records import AuditRecord, DecisionRecord, ReceiptRecord
@@ -270,6 +271,8 @@ class House:
         self.heard: dict[Leaf, list[bytes]] = {}
         self.order: list[Leaf] = []
         """What was heard, in order."""
+        self.rows: list[Any] = []
+        """What stood in the record lane at the end."""
         self.clock = sim.SimClock()
         self.broker = MemoryBroker(self.clock)
         (folder / "gateway.toml").write_text(config)
@@ -303,6 +306,9 @@ class House:
         await self.gateway.started.wait()
         await asyncio.sleep(1)
         await during()
+        outbox = self.gateway._stores.outbox
+        assert outbox is not None
+        self.rows = [RECORD.decode(bytes(body)) for _, body in await outbox.take(Lane.RECORD, limit=1000)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -338,13 +344,6 @@ class House:
         assert all(isinstance(scene, Scene) for scene in found)
         return found  # type: ignore[return-value]  # just asserted
 
-    def rows(self) -> list[Any]:
-        return [
-            RECORD.decode(bytes(row))
-            for payload in self.heard[Leaf.LANE_RECORD]
-            for row in ROW_BATCH.decode(payload).rows  # type: ignore[union-attr]  # anything else fails the test
-        ]
-
 
 def test_frames_become_evidence_telemetry_and_scenes_at_the_gateway(
     sim: ModuleType, play: Play, tmp_path: Path
@@ -367,7 +366,7 @@ def test_frames_become_evidence_telemetry_and_scenes_at_the_gateway(
         series = {name for batch in batches for name in batch.columns.series}  # type: ignore[union-attr]  # anything else fails the test
         assert {"camera/surface_temp_c", "camera/reference_offset_c", "camera/uncertainty_c"} <= series
         assert "boiler/surface_temp_c" not in series
-        (record,) = (row for row in house.rows() if isinstance(row, DecisionRecord))
+        (record,) = (row for row in house.rows if isinstance(row, DecisionRecord))
         assert record.surface_temp_c == pytest.approx(35.4, abs=0.02)
         assert record.screening_terms is not None
         assert record.screening_terms.reference_c == pytest.approx(1.8, abs=0.01)
@@ -394,8 +393,8 @@ def test_a_clear_picture_leaves_the_gateway_only_by_its_own_configuration_and_af
         of_people = [found for found in house.scenes(Leaf.SCENE) if found.device == "camera"]
         assert len(of_people) >= 7
         assert {found.showing for found in of_people} == {Showing.BLURRED}
-        links = [row for row in house.rows() if isinstance(row, AuditRecord)]
-        (receipt,) = (row for row in house.rows() if isinstance(row, ReceiptRecord))
+        links = [row for row in house.rows if isinstance(row, AuditRecord)]
+        (receipt,) = (row for row in house.rows if isinstance(row, ReceiptRecord))
         if shows == "blurred":
             assert Leaf.SCENE_CLEAR not in house.heard
             assert receipt.refusal is RefusalReason.NOT_ENTITLED

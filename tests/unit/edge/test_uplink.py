@@ -344,6 +344,28 @@ def test_a_stop_while_the_broker_is_silent_is_not_held_up(staged):
     assert staged(act) < 3
 
 
+def test_pictures_are_told_to_whoever_listens_and_to_nobody_later(staged):
+    async def act(stage):
+        assert not await stage.uplink.tell(Leaf.SCENE, b"early")
+        stage.connect()
+        await asyncio.sleep(0.1)
+        session = stage.aggregator.session
+        await session.subscribe(topic(GATEWAY, Leaf.SCENE))
+        assert await stage.uplink.tell(Leaf.SCENE, b"now")
+        found = []
+        async with asyncio.timeout(5):
+            async for message in session.messages():
+                found.append(message.payload)
+                if message.topic == topic(GATEWAY, Leaf.SCENE):
+                    break
+        assert found[-1] == b"now"
+        assert b"early" not in found
+        await stage.uplink._session.close()
+        assert not await stage.uplink.tell(Leaf.SCENE, b"late")
+
+    staged(act)
+
+
 def test_orders_and_documents_are_handed_on_and_strays_counted(staged):
     async def act(stage):
         stage.connect()

@@ -12,6 +12,7 @@ from cardea.runtime.bus import PACKET_BYTES_MAX, BusDown, Message, MessageTooLon
 RECORDS = topic("tower-1", Leaf.LANE_RECORD)
 STATE = topic("tower-1", Leaf.STATE)
 ACK = topic("tower-1", Leaf.ACK)
+CLEAR = topic("tower-1", Leaf.SCENE_CLEAR)
 WAIT_S = 5.0
 
 Connect = Callable[..., Awaitable[Session]]
@@ -140,6 +141,43 @@ async def test_a_blip_loses_no_message_meant_for_us(rig: Any, connect: Connect) 
     assert await _take(gateway, 1) == [Message(ACK, b"three")]
     await gateway.close()
     await cloud.close()
+
+
+async def test_what_is_told_is_heard_at_once_and_kept_for_nobody_who_is_away(
+    rig: Any, connect: Connect
+) -> None:
+    """A picture must not wait on a broker's disk (docs/decisions/0015)."""
+    gateway = await connect("tower-1")
+    cloud = await connect("aggregator", everyone(Leaf.SCENE_CLEAR), everyone(Leaf.LANE_RECORD))
+    await gateway.tell(CLEAR, b"first")
+    await gateway.tell(CLEAR, bytes(30_000))
+    assert await _take(cloud, 2) == [Message(CLEAR, b"first"), Message(CLEAR, bytes(30_000))]
+    rig.cut(cloud)
+    await _end(cloud)
+    await gateway.tell(CLEAR, b"while they are away")
+    await gateway.publish(RECORDS, b"a row")
+    cloud = await connect("aggregator")
+    await gateway.tell(CLEAR, b"again")
+    assert sorted(message.payload for message in await _take(cloud, 2)) == [b"a row", b"again"]
+    with pytest.raises(ValueError, match="no topic"):
+        await gateway.tell("a/+/b", b"")
+    with pytest.raises(MessageTooLong):
+        await gateway.tell(CLEAR, bytes(PACKET_BYTES_MAX))
+    await gateway.close()
+    with pytest.raises(BusDown):
+        await gateway.tell(CLEAR, b"")
+    await cloud.close()
+
+
+async def test_what_may_not_be_written_is_heard_by_nobody(connect: Connect) -> None:
+    cloud = await connect("aggregator", everyone(Leaf.SCENE_CLEAR))
+    other = await connect("tower-2")
+    await other.tell(CLEAR, b"a false picture")
+    gateway = await connect("tower-1")
+    await gateway.tell(CLEAR, b"a true one")
+    assert await _take(cloud, 1) == [Message(CLEAR, b"a true one")]
+    for session in (gateway, other, cloud):
+        await session.close()
 
 
 async def test_a_cut_session_stays_broken_and_hands_over_what_it_had(rig: Any, connect: Connect) -> None:
