@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from models.thermal.overrides import Overrides
     from models.thermal.radiometry import Air
 
-GAIN_K_MAX = 10.0
+TOLD_MAX = 10
+"""Lines on frames that cannot be read; JSON has them all."""
 PROGRESS_FRAMES = 25
 AS_SKIN = "the file's temperatures are a blackbody's, and what was not given is as for skin at 1 m"
 
@@ -43,20 +44,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    gain_k: float | None = args.gain_k_per_count
-    if gain_k is not None and not 0 < gain_k <= GAIN_K_MAX:
-        raise CommandError(f"--gain-k-per-count must be above 0 up to {GAIN_K_MAX:g}, not {gain_k:g}")
     asked, air = overrides.asked(args)
-    _keep_input(args.file, args.npy)
     try:
-        report = _read(args.file, args.npy, gain_k, asked, air)
+        _keep_input(args.file, args.npy)
+        report = _read(args.file, args.npy, args.gain_k_per_count, asked, air)
     except OSError as error:
         raise CommandError(f"{error.filename or args.file}: {error.strerror or error}") from error
 
     from cardea.cli.thermal.read_report import document, text
 
-    for after, what in report.problems:
+    for after, what in report.problems[:TOLD_MAX]:
         print(f"{args.file}: after {after} frames: {what}", file=sys.stderr)
+    if len(report.problems) > TOLD_MAX:
+        print(f"{args.file}: and {len(report.problems) - TOLD_MAX} more problems", file=sys.stderr)
     print(json.dumps(document(report), indent=2, ensure_ascii=False) if args.json else text(report))
     return 0
 

@@ -34,6 +34,7 @@ _WHY: Mapping[str, str] = {
     "no_camera_info": "holds counts, but not what they mean",
     "counts_without_a_scale": "does not say what its counts mean; give --gain-k-per-count, often 0.04 or 0.4",
     "counts_not_linear_in_temperature": "says that its counts are not linear in temperature",
+    "gain_impossible": "--gain-k-per-count must be above 0 up to 10",
     "tiff_of_another_kind": "is a TIFF, but not of 16-bit counts or of temperatures",
     "tiff_packed_in_an_unknown_way": "is a TIFF that is packed in a way that is not known here",
 }

@@ -46,7 +46,9 @@ class _Pieces(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._content)}[whence]
-        self._at = max(0, base + offset)
+        if base + offset < 0:
+            raise ValueError("before the beginning")
+        self._at = base + offset
         return self._at
 
     def tell(self) -> int:

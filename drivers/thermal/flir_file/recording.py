@@ -18,9 +18,9 @@ from drivers.thermal.flir_file.tiff import SIGNATURES, TiffPages
 from drivers.thermal.flir_file.tiff_scale import GAIN_K_MAX, Meaning
 
 JPEG_BYTES_MAX = 64 * 1024 * 1024
+PREVIEWS_MAX = 8
+"""Pages of a TIFF without counts, before it is taken for one that has none."""
 _HEAD_BYTES = 8
-
-
 Shown = DeviceIdentified | ThermalFrameCaptured
 
 
@@ -101,8 +101,9 @@ class TiffRecording:
             raise NotRadiometric("gain_impossible")
         self._pages = TiffPages(content)
         self._gain_k = gain_k
-        self._said = tiff_scale.fields(self._pages.xmp(0))
-        self._first = self._meaning(0, self._pages.picture(0))
+        self._start, picture = _first_picture(self._pages)
+        self._said = tiff_scale.fields(self._pages.xmp(self._start))
+        self._first = self._meaning(self._start, picture)
         self.assumed: Sequence[str] = (self._first.assumed,) if self._first.assumed else ()
 
     def __len__(self) -> int:
@@ -110,23 +111,35 @@ class TiffRecording:
 
     def shown(self, number: int, at: Instant) -> list[Shown]:
         """As the protocol says."""
-        if number and self._pages.is_preview(number):
+        if number < self._start or (number > self._start and self._pages.is_preview(number)):
             return []
         picture = self._pages.picture(number)
-        meaning = self._meaning(number, picture) if number else self._first
+        meaning = self._meaning(number, picture) if number > self._start else self._first
         frame = replace(_frame(picture, meaning, at), device_utc=self._pages.taken(number))
-        named = self._pages.camera(0, at, self._said.get("cameraModel", ""))
+        named = self._pages.camera(self._start, at, self._said.get("cameraModel", ""))
         return [frame] if named is None else [named, frame]
 
     def _meaning(self, number: int, picture: RawFrame) -> Meaning:
         """By the page's own word, that of the first, or by its numbers."""
         if self._gain_k is not None and picture.dtype == np.uint16:
             return Meaning(tiff_scale.kelvins(self._gain_k), None)
-        own = tiff_scale.fields(self._pages.xmp(number)) if number else self._said
+        later = number > self._start
+        own = tiff_scale.fields(self._pages.xmp(number)) if later else self._said
         said = tiff_scale.said_meaning(own, picture)
         if said is not None:
             return said
-        return self._first if number else tiff_scale.supposed_meaning(picture)
+        return self._first if later else tiff_scale.supposed_meaning(picture)
+
+
+def _first_picture(pages: TiffPages) -> tuple[int, RawFrame]:
+    """The first page with counts or temperatures: pictures for people may stand before it."""
+    for number in range(min(len(pages), PREVIEWS_MAX)):
+        try:
+            return number, pages.picture(number)
+        except NotRadiometric as why:
+            if str(why) != "tiff_of_another_kind":
+                raise
+    raise NotRadiometric("tiff_of_another_kind")
 
 
 def _events(info: Record, raw_data: Record, at: Instant) -> list[Shown]:

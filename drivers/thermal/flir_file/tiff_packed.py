@@ -20,6 +20,7 @@ _PARTS_MAX = 65_536
 _TILE_MAX = 4096
 _SHORT, _LONG = 3, 4
 _HEAD_BYTES, _TAG_BYTES = 8, 12
+_LOG_LEVEL = cv2.utils.logging.getLogLevel()
 Pixels = npt.NDArray[Any]
 
 
@@ -88,11 +89,10 @@ def _tag(mark: str, code: int, kind: int, count: int, value: int) -> bytes:
 
 def _imdecode(content: bytes) -> Pixels | None:
     """Without OpenCV's complaints: what is wrong with a file is told by the refusal."""
-    level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         return cast("Pixels | None", cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED))
     except cv2.error:
         return None
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        cv2.utils.logging.setLogLevel(_LOG_LEVEL)

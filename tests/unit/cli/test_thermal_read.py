@@ -28,6 +28,21 @@ CONDITIONS = Conditions(
 )  # fmt: skip
 
 
+def clip(frames: Any) -> bytes:
+    content = io.BytesIO()
+    times = np.arange(len(frames)) / 9
+    np.savez_compressed(content, frames=frames, uptime_s=100 + times, last_ffc_s=np.full(len(frames), 90.0))
+    return content.getvalue()
+
+
+WHOLE = {
+    "a.jpg": fff.radiometric_jpeg(fff.fff(RAWS[0])),
+    "a.fff": fff.fff(RAWS[0]),
+    "a.tiff": tiff.radiometric_tiff([tiff.tlinear(TEMPS_C, 0.04)]),
+    "a.npz": clip(np.full((2, 120, 160), 30_000, np.uint16)),
+}
+
+
 @pytest.fixture
 def run(capsys):
     """The command's status, its standard output (JSON as what it says) and its standard error."""
@@ -48,13 +63,6 @@ def place(tmp_path):
         return path
 
     return write
-
-
-def clip(frames: Any) -> bytes:
-    content = io.BytesIO()
-    times = np.arange(len(frames)) / 9
-    np.savez_compressed(content, frames=frames, uptime_s=100 + times, last_ffc_s=np.full(len(frames), 90.0))
-    return content.getvalue()
 
 
 def ours(raw, conditions=CONDITIONS, air=Air.TWO_LEGS):
@@ -227,7 +235,6 @@ def test_everything_can_be_overridden(run, place):
         (["--distance-m", "inf"], "--distance-m must be from 0 up to 100000, not inf"),
         (["--reflected-c", "-274"], "--reflected-c must be above -273.15 up to 5000, not -274"),
         (["--window-transmission", "1.1"], "--window-transmission must be above 0 up to 1, not 1.1"),
-        (["--gain-k-per-count", "0"], "--gain-k-per-count must be above 0 up to 10, not 0"),
     ],
 )
 def test_numbers_that_cannot_be(run, place, words, line):
@@ -235,6 +242,10 @@ def test_numbers_that_cannot_be(run, place, words, line):
 
 
 def test_a_gain_is_only_for_tiff(run, place):
+    path = place("a.tiff", WHOLE["a.tiff"])
+    for gain in ("0", "nan", "11", "-1"):
+        status, _, err = run(path, f"--gain-k-per-count={gain}")
+        assert (status, err) == (2, f"cardea: {path}: --gain-k-per-count must be above 0 up to 10\n")
     for path in (
         place("a.fff", fff.fff(RAWS[0])),
         place("a.npz", clip(np.full((1, 120, 160), 3, np.uint16))),
@@ -310,12 +321,6 @@ def test_an_interruption_leaves_nothing_behind(run, place, tmp_path, monkeypatch
 
 # --- What cannot be read --------------------------------------------------------------------------
 
-WHOLE = {
-    "a.jpg": fff.radiometric_jpeg(fff.fff(RAWS[0])),
-    "a.fff": fff.fff(RAWS[0]),
-    "a.tiff": tiff.radiometric_tiff([tiff.tlinear(TEMPS_C, 0.04)]),
-    "a.npz": clip(np.full((2, 120, 160), 30_000, np.uint16)),
-}
 NOTHING = "is no radiometric file (JPEG, FFF, SEQ, CSQ, TIFF) and no clip (.npz)"
 
 
@@ -404,6 +409,16 @@ def test_progress_on_a_terminal_only(run, place, monkeypatch):
     assert run(path)[2] == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert run(path)[2] == "\r25 of 60 frames\r50 of 60 frames\n"
+
+
+def test_problems_without_end_are_counted(run, place):
+    torn = fff.fff(RAWS[0][:8, :8])
+    torn = torn.replace(b"\x00\x02\x00\x08\x00\x08", b"\x00\x02\x00\x08\x00\x09")
+    path = place("a.seq", fff.fff(RAWS[0][:8, :8]) + torn * 15)
+    _, said, err = run(path, "--json")
+    assert len(said["problems"]) == 15
+    assert len(err.splitlines()) == read.TOLD_MAX + 1
+    assert err.endswith(": and 5 more problems\n")
 
 
 def test_too_many_frames_are_told(run, place, monkeypatch):

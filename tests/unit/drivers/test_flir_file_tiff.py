@@ -17,7 +17,7 @@ from cardea.contract.time import ClockQuality, Instant
 from drivers.api import CELSIUS, DeviceIdentified, LinearScale, Planck, Reject, ThermalFrameCaptured, Unfit
 from drivers.sim import tiff as sim
 from drivers.thermal.flir_file import tiff_packed
-from drivers.thermal.flir_file.content import NotRadiometric
+from drivers.thermal.flir_file.content import NotRadiometric, stream
 from drivers.thermal.flir_file.decode import FileDecoder
 from drivers.thermal.flir_file.opened import FileContent, opened
 from drivers.thermal.flir_file.recording import recording
@@ -251,6 +251,32 @@ def test_smaller_copies_of_a_page_are_no_frames():
         writer.write(PAGES[1], metadata=None, contiguous=False)
     _, pages = shown(content.getvalue())
     assert [len(events) for events in pages] == [1, 0, 1]
+
+
+def test_pictures_for_people_before_the_counts_are_no_frames():
+    content = io.BytesIO()
+    with tifffile.TiffWriter(content) as writer:
+        writer.write(np.zeros((30, 40, 3), np.uint8), photometric="rgb", metadata=None, contiguous=False)
+        for page in PAGES[:2]:
+            writer.write(page, metadata=None, contiguous=False)
+    _, pages = shown(content.getvalue())
+    assert [len(events) for events in pages] == [0, 1, 1]
+    assert (pages[2][-1].raw == PAGES[1]).all()
+
+
+def test_a_file_to_read_from_is_like_any_other():
+    class Pieces:
+        def __len__(self):
+            return 10
+
+        def __getitem__(self, part):
+            return b"0123456789"[part]
+
+    file = stream(Pieces())
+    assert (file.seek(-3, io.SEEK_END), file.read(), file.tell()) == (7, b"789", 10)
+    assert (file.seek(2), file.seek(3, io.SEEK_CUR), file.read(2)) == (2, 5, b"56")
+    with pytest.raises(ValueError, match="before the beginning"):
+        file.seek(-20, io.SEEK_END)
 
 
 def test_a_large_file_is_read_page_by_page(tmp_path, monkeypatch):
