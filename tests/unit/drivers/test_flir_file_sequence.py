@@ -137,6 +137,15 @@ def test_a_cut_costs_only_the_frame_that_it_goes_through(cut, order):
     assert all(isinstance(word, str) for word in left)
 
 
+@pytest.mark.parametrize("left", [1, 3, 4, 23, 24, 63, 64, 100, 191])
+@pytest.mark.parametrize("padding", [0, 9])
+def test_whatever_is_left_of_a_frame_is_told(left, padding):
+    (word,) = read(sim.recording(RAWS[:2], padding=padding)[: FRAME + padding + left])[1:]
+    assert word == (
+        "frame_cut_short" if left < 64 else f"{'directory' if left < 128 else 'record'}_outside_the_file"
+    )
+
+
 @given(data=st.data())
 @settings(max_examples=150)
 def test_damage_is_refused_and_never_raises(data):
