@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drivers.api import RawFrame, Unfit
+from drivers.api import LinearScale, RawFrame, Unfit
 
 RAW_NONE, RAW_FULL = 0, 0xFFFF
 """A dead sensor's."""
@@ -27,6 +27,27 @@ def unfit_counts(raw: RawFrame, possible: CountRange) -> Unfit | None:
         return None
     dead = np.count_nonzero((raw == RAW_NONE) | (raw == RAW_FULL)) > most
     return Unfit.SENSOR_FAULT if dead else Unfit.OUT_OF_RANGE
+
+
+@dataclass(frozen=True, slots=True)
+class TempRange:
+    """Temperatures that a scene can have, °C."""
+
+    least_c: float
+    most_c: float
+
+
+def unfit_temperatures(raw: RawFrame, scale: LinearScale, possible: TempRange) -> Unfit | None:
+    """Why ``raw`` (h, w), of a camera that does its own radiometry, is no measurement.
+
+    A pixel that is no number, or one and the same number everywhere, is a dead sensor's; so is no pixel at
+    all. Most of them impossible: out of range.
+    """
+    if raw.size == 0 or not np.isfinite(raw).all() or raw.min() == raw.max():
+        return Unfit.SENSOR_FAULT
+    least, most = ((temp_c - scale.offset_c) / scale.gain_c for temp_c in (possible.least_c, possible.most_c))
+    outside = np.count_nonzero((raw < least) | (raw > most))
+    return Unfit.OUT_OF_RANGE if outside > _SHARE_MAX * raw.size else None
 
 
 @dataclass(frozen=True, slots=True)

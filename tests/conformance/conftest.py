@@ -28,6 +28,8 @@ NOBODY_PORT = 1
 """Nobody listens on the loopback's port 1."""
 NOWHERE: dict[str, dict[str, Any]] = {
     "gates.hikvision": {"base_url": f"http://127.0.0.1:{NOBODY_PORT}"},
+    "thermal.dahua": {"base_url": f"http://127.0.0.1:{NOBODY_PORT}"},
+    "thermal.hikvision": {"base_url": f"http://127.0.0.1:{NOBODY_PORT}"},
 }
 """Settings that keep a driver which connects by itself away from the network."""
 HASTE = 50.0

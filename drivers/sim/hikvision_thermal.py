@@ -1,0 +1,224 @@
+"""A Hikvision thermal camera on real sockets: ISAPI with Digest, its configuration, its matrices.
+
+It is built from PROTOCOLS.md and public descriptions alone and shares nothing with the driver.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import numpy as np
+
+from cardea.runtime.clock import Clock, Entropy
+from drivers.sim.digest import Digest, Proof
+from drivers.sim.hikvision_thermal_answers import (
+    Style,
+    compensation,
+    documents,
+    multipart,
+    root_name,
+    status,
+)
+from drivers.sim.thermal_matrix import Celsius, Matrix
+from drivers.sim.web import Answer, Asked, WebServer
+
+COMPENSATION_C = 0.6
+"""What its compensation adds."""
+FACE = b"\xff\xd8\xff\xe0 somebody's face \xff\xd9"
+"""What stands for the visible picture; whoever finds it anywhere has kept a face."""
+_HEAT = b"\xff\xd8\xff\xe0 heat \r\n--boundary\r\n of a picture \xff\xd9"
+
+
+class ThermalFault(StrEnum):
+    """What goes wrong with matrices until told otherwise."""
+
+    CUT = "cut"
+    """The answer ends within the matrix, and nothing says that it should not."""
+    CUT_SHORT_OF_ITS_LENGTH = "cut_short_of_its_length"
+    """The same, but the header has promised more."""
+    WRONG_LENGTH = "wrong_length"
+    """A row more is declared than comes."""
+    STUCK = "stuck"
+    DEAD = "dead"
+    """Absolute zero everywhere."""
+    HOLED = "holed"
+    """Some pixels are no numbers."""
+    SILENT = "silent"
+    """No answer at all."""
+    TRICKLING = "trickling"
+    """A byte of the answer now and then."""
+    BUSY = "busy"
+    """The device says that it is busy."""
+    GARBAGE = "garbage"
+
+
+class HikvisionThermalSim:
+    """``async with HikvisionThermalSim(…) as camera: …``; ``port`` 0 = any free one."""
+
+    def __init__(  # noqa: PLR0913  # the whole set-up of a device, by keyword
+        self,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        password: str,
+        user: str = "cardea",
+        port: int = 0,
+        channel: int = 2,
+        pixel_bytes: int = 4,
+        shape: tuple[int, int] = (48, 64),
+        seed: int = 0,
+    ) -> None:
+        self.scene = Matrix(*shape, seed)
+        self.digest = Digest(user, password, clock, entropy)
+        self.faults: set[ThermalFault] = set()
+        self.style = Style()
+        self.missing: set[str] = set()
+        """Ends of paths that this firmware does not have, or cannot do one method on: ``PUT /path``."""
+        self.locked = False
+        """Its compensation cannot be changed from outside."""
+        self.packed = False
+        """Answers are compressed, whether they were asked for so or not."""
+        self.asked: list[str] = []
+        """``METHOD path`` so far, of requests whose password was right."""
+        self._pixel_bytes = pixel_bytes
+        self._last_c: Celsius | None = None
+        self._thermal = f"/ISAPI/Thermal/channels/{channel}"
+        self._documents = documents(self._thermal)
+        self._web = WebServer(self._serve, "127.0.0.1", port)
+
+    async def __aenter__(self) -> Self:
+        await self._web.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._web.close()
+
+    @property
+    def base_url(self) -> str:
+        """Where the camera answers."""
+        return f"http://127.0.0.1:{self._web.port}"
+
+    @property
+    def compensates(self) -> bool:
+        """Whether its readings are bent."""
+        return (
+            b"<temperatureCompensation>true"
+            in self._documents[f"{self._thermal}/bodyTemperatureCompensation"]
+        )
+
+    def switch_compensation_on(self) -> None:
+        """Somebody does so on the camera's own page."""
+        path = f"{self._thermal}/bodyTemperatureCompensation"
+        self._documents[path] = compensation(on=True)
+
+    async def reboot(self) -> None:
+        """It cuts all connections and forgets its nonces."""
+        await self._web.close()
+        self.digest.expire()
+        await self._web.open()
+
+    def _serve(self, asked: Asked) -> Answer:
+        proof = self.digest.check(asked.method, asked.target, asked.headers.get("authorization", ""))
+        if proof is not Proof.GOOD:
+            return Answer(401, b"", headers={"WWW-Authenticate": self.digest.challenge(proof)})
+        self.asked.append(f"{asked.method} {asked.path}")
+        if any(self.asked[-1].endswith(end) for end in self.missing):
+            return status(404, "notSupport")
+        if asked.path == f"{self._thermal}/thermometry/jpegPicWithAppendData":
+            return self._matrix()
+        if asked.path not in self._documents:
+            return status(404, "notSupport")
+        return self._document(asked)
+
+    def _document(self, asked: Asked) -> Answer:
+        if asked.method == "GET":
+            return Answer(200, self._documents[asked.path])
+        if self.locked and asked.path.endswith("bodyTemperatureCompensation"):
+            return status(403, "lowPrivilege")
+        if root_name(asked.body) != root_name(self._documents[asked.path]):
+            return status(400, "badXmlContent")
+        self._documents[asked.path] = asked.body
+        return status(200, "ok")
+
+    def _matrix(self) -> Answer:
+        if ThermalFault.BUSY in self.faults:
+            return status(503, "deviceBusy")
+        kind, body = "multipart/form-data; boundary=boundary", self._parts()
+        if ThermalFault.GARBAGE in self.faults:
+            body = body[::-1]
+        for fault, (headers, stream) in _broken(body).items():
+            if fault in self.faults:
+                return Answer(200, b"", kind, headers, stream)
+        if self.packed:
+            return Answer(200, zlib.compress(body), kind, {"Content-Encoding": "deflate"})
+        return Answer(200, body, kind)
+
+    def _temperatures(self) -> Celsius:
+        if ThermalFault.DEAD in self.faults:
+            return np.full((self.scene.height, self.scene.width), -273.15)
+        if self._last_c is None or ThermalFault.STUCK not in self.faults:
+            self._last_c = self.scene.celsius() + (COMPENSATION_C if self.compensates else 0.0)
+        if ThermalFault.HOLED in self.faults:
+            holed_c = self._last_c.copy()
+            holed_c[0, :3] = np.nan, np.inf, -np.inf
+            return holed_c
+        return self._last_c
+
+    def _parts(self) -> bytes:
+        temps_c = self._temperatures()
+        said: dict[str, object] = {
+            "channel": 2,
+            "isFreezedata": False,
+            "temperatureDataLength": self._pixel_bytes,
+        }
+        if self._pixel_bytes == 4:
+            matrix = temps_c.astype("<f4").tobytes()
+        else:
+            said |= {"scale": 64, "offset": 0}
+            matrix = np.round((np.nan_to_num(temps_c) + 273.15) * 64).astype("<i2").tobytes()
+        visible = FACE if self._sends_visible() else b""
+        longer = self.scene.width * self._pixel_bytes if ThermalFault.WRONG_LENGTH in self.faults else 0
+        said |= {
+            "jpegPicLen": len(_HEAT),
+            "jpegPicWidth": self.scene.width,
+            "jpegPicHeight": self.scene.height + (1 if longer else 0),
+            "p2pDataLen": len(matrix) + longer,
+            "visiblePicLen": len(visible),
+        }
+        declared = msgspec.json.format(msgspec.json.encode({"JpegPictureWithAppendData": said}))
+        parts = [("application/json", declared), ("image/pjpeg", _HEAT), ("application/octet-stream", matrix)]
+        return multipart([*parts, *([("image/pjpeg", visible)] if visible else [])], self.style)
+
+    def _sends_visible(self) -> bool:
+        document = self._documents[f"{self._thermal}/thermometry/pixelToPixelParam"]
+        return b"<visiblePicEnabled>true" in document
+
+
+def _broken(
+    body: bytes,
+) -> Mapping[ThermalFault, tuple[Mapping[str, str], Callable[[asyncio.Transport], None]]]:
+    """Answers that do not come whole."""
+    half = body[: len(body) // 2]
+    promised = {"Content-Length": str(len(body))}
+
+    def cut(transport: asyncio.Transport) -> None:
+        transport.write(half)
+        transport.close()
+
+    def trickle(transport: asyncio.Transport) -> None:
+        if not transport.is_closing():
+            transport.write(b"\r")
+            asyncio.get_running_loop().call_later(0.01, trickle, transport)
+
+    return {
+        ThermalFault.CUT: ({}, cut),
+        ThermalFault.CUT_SHORT_OF_ITS_LENGTH: (promised, cut),
+        ThermalFault.SILENT: (promised, lambda _: None),
+        ThermalFault.TRICKLING: ({"Content-Length": "1000000"}, trickle),
+    }

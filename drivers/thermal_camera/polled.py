@@ -1,0 +1,66 @@
+"""A thermal camera that is asked over and over, and answers with one measurement each time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from cardea.runtime.clock import Clock
+from drivers.api import DeviceEvent, DeviceLost, Emit, Reject, ThermalFrameCaptured, Unfit
+from drivers.thermal_fitness import Stillness
+
+REJECTS_MAX = 5
+"""So many answers in a row that mean nothing, and the camera is prepared anew."""
+Ask = Callable[[], Awaitable[Sequence[DeviceEvent]]]
+"""One question, and what its answer says. Raises what a session may raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often, and how long to wait."""
+
+    poll_s: float
+    answer_s_max: float
+    """Of a whole answer: a camera that sends byte by byte is silent too."""
+    frozen_s: float
+    """The same picture for so long is no measurement any more."""
+
+
+class Polled:
+    """One camera's answers in a row."""
+
+    def __init__(self, device: str, clock: Clock, pace: Pace) -> None:
+        self._device = device
+        self._clock = clock
+        self._pace = pace
+        self._stillness = Stillness()
+        self._still_since_s = 0.0
+        self._rejects = 0
+
+    async def run(self, ask: Ask, emit: Emit) -> None:
+        """Until the camera is silent, or means nothing any more (DeviceLost), or ``ask`` raises."""
+        while True:
+            began_s = self._clock.monotonic_s()
+            for event in await self._answer(ask):
+                await emit(self._judged(event))
+            if self._rejects >= REJECTS_MAX:
+                raise DeviceLost(f"{self._device}: {REJECTS_MAX} answers in a row make no measurement")
+            await self._clock.sleep(max(0.0, began_s + self._pace.poll_s - self._clock.monotonic_s()))
+
+    async def _answer(self, ask: Ask) -> Sequence[DeviceEvent]:
+        try:
+            async with asyncio.timeout(self._pace.answer_s_max):
+                return await ask()
+        except TimeoutError:
+            raise DeviceLost(
+                f"{self._device}: no whole answer within {self._pace.answer_s_max:g} s"
+            ) from None
+
+    def _judged(self, event: DeviceEvent) -> DeviceEvent:
+        self._rejects = self._rejects + 1 if isinstance(event, Reject) else 0
+        if not isinstance(event, ThermalFrameCaptured):
+            return event
+        if self._stillness.look(event.raw, None).pictures == 1:
+            self._still_since_s = event.at.mono_s
+        stood_s = event.at.mono_s - self._still_since_s
+        frozen = event.unfit is None and stood_s >= self._pace.frozen_s
+        return replace(event, unfit=Unfit.FROZEN) if frozen else event
