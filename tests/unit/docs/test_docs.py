@@ -20,6 +20,7 @@ DOCUMENTS = (
     "docs/ARCHITECTURE.md",
     "docs/guides/configuration.md",
     "docs/guides/driver.md",
+    "docs/guides/thermal.md",
     "docs/outcomes.md",
     "docs/decisions/README.md",
 )
