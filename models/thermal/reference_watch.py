@@ -156,12 +156,12 @@ def _seen(track: Track, raw: RawFrame, meter: Radiometer) -> Seen | None:
 
 def _looked(track: Track, seen: Seen | None, now_s: float, gone_s_max: float) -> Track:
     offset, spread_c = track.offset, track.spread_c
+    if offset.age_s(now_s) > gone_s_max:
+        offset = offset.lost()
     if seen is not None and track.place is not None:
         offset = offset.looked(seen.error_c(track.place), now_s)
         usual_c = seen.spread_c if spread_c is None else spread_c
         spread_c = usual_c + SPREAD_SHARE * (seen.spread_c - usual_c)
-    elif offset.age_s(now_s) > gone_s_max:
-        offset = offset.lost()
     return Track(place=track.place, offset=offset, seen=seen, spread_c=spread_c)
 
 

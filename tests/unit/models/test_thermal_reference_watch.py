@@ -77,7 +77,7 @@ class Door:
             frame = ThermalFrameCaptured(at=at, raw=raw, **given)
             self.state, step = station.step(self.state, frame, self.position)
             self.steps.append(step)
-            told += [] if step.reading is None else [step.reading]
+            told += step.readings
         return told
 
     @property
@@ -129,6 +129,16 @@ def test_what_comes_back_where_it_was_needs_no_search() -> None:
     door.show(picture(), SEEN_MIN - 1)
     assert door.condition is NotScreened.REFERENCE_LOST
     door.show(picture(), 1)
+    assert door.condition is None
+
+
+def test_after_a_long_time_without_frames_it_has_to_be_seen_three_times_again() -> None:
+    door = Door()
+    door.show(picture(), 20)
+    door.now_s += 3600.0
+    door.show(picture(error_c=ERROR_C - 1.0), SEEN_MIN - 1)
+    assert door.condition is NotScreened.REFERENCE_LOST
+    door.show(picture(error_c=ERROR_C - 1.0), 1)
     assert door.condition is None
 
 
