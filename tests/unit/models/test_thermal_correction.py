@@ -23,11 +23,12 @@ from models.thermal.correction import (
 )
 from models.thermal.offset import NOISE_C, SEEN_MIN
 from models.thermal.overrides import Overrides
+from models.thermal.position import SITE_C_MAX, Position
 from models.thermal.radiometry import Radiometer, radiometer
 from models.thermal.reading import Measurement
 from models.thermal.reference import Blackbody, Reference
 from models.thermal.roi import Region
-from models.thermal.station import SITE_C_MAX, Position, Station, Step
+from models.thermal.station import Station, Step
 
 FPS = 9.0
 LEPTON = LinearScale(gain_c=0.01, offset_c=-273.15)
@@ -204,7 +205,7 @@ class Place:
         return steps
 
     def measured(self, raw: Any) -> Measurement:
-        told = [step.reading for step in self.show(raw) if step.reading is not None]
+        told = [reading for step in self.show(raw) for reading in step.readings]
         assert told[-1].measurement is not None, told[-1].reason
         return told[-1].measurement
 
@@ -299,7 +300,7 @@ def test_a_sensors_gain_is_taken_away_and_recorded(gain: float) -> None:
 @pytest.mark.parametrize("gain", [0.9, 1.1])
 def test_l7_two_references_that_disagree_screen_nobody(gain: float) -> None:
     steps = Place(TWO, LEPTON, None).show(by_sensor(gain))
-    told = [step.reading for step in steps if step.reading is not None]
+    told = [reading for step in steps for reading in step.readings]
     assert {reading.reason for reading in told} == {NotScreened.GAIN_UNFIT}
     assert steps[-1].condition is NotScreened.GAIN_UNFIT
     assert steps[-1].gain == pytest.approx(1.0 / gain, abs=0.01)
@@ -310,7 +311,7 @@ def test_one_of_two_references_is_not_enough() -> None:
     place.measured(by_sensor(1.0))
     hidden = by_sensor(1.0, second_c=24.0)
     steps = place.show(hidden, round((TWO.reference_gone_s_max + 2.0) * FPS))
-    assert steps[20].condition is None
+    assert steps[20].condition is not NotScreened.REFERENCE_LOST
     assert steps[20].offset_c is None
     assert steps[-1].condition is NotScreened.REFERENCE_LOST
     assert place.show(by_sensor(1.0), 2)[-1].condition is NotScreened.REFERENCE_LOST

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from cardea.contract.screening import NotScreened
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import LinearScale, ThermalFrameCaptured, Unfit
-from models.thermal import station
+from models.thermal import reference_watch, station
 from models.thermal.flat_field import JUMP_C_MIN, Scene, jumped
 from models.thermal.offset import SEEN_MIN
 from models.thermal.presence import Manner
@@ -67,6 +67,7 @@ class Door:
     def __init__(self, position: Position = POSITION) -> None:
         self.position, self.state, self.now_s = position, Station(), 100.0
         self.steps: list[Step] = []
+        self.doubts: list[NotScreened | None] = []
 
     def show(self, raw: Any, n: int = 1, **fields: Any) -> list[Reading]:
         told: list[Reading] = []
@@ -77,12 +78,15 @@ class Door:
             frame = ThermalFrameCaptured(at=at, raw=raw, **given)
             self.state, step = station.step(self.state, frame, self.position)
             self.steps.append(step)
+            gone_s_max = self.position.reference_gone_s_max
+            self.doubts.append(reference_watch.doubt(self.state.watch, self.now_s, gone_s_max))
             told += step.readings
         return told
 
     @property
-    def condition(self) -> NotScreened | None:
-        return self.steps[-1].condition
+    def doubt(self) -> NotScreened | None:
+        """What about the references speaks against measuring."""
+        return self.doubts[-1]
 
     @property
     def place(self) -> tuple[float, float]:
@@ -101,7 +105,7 @@ def test_nobody_is_measured_until_a_reference_without_a_place_is_found() -> None
     found = told[-1].measurement
     assert found is not None
     assert found.surface_temp_c == pytest.approx(35.5, abs=NOISE_C)
-    measured = [n for n, step in enumerate(door.steps) if step.condition is None]
+    measured = [n for n, doubt in enumerate(door.doubts) if doubt is None]
     placed = [n for n, step in enumerate(door.steps) if step.references]
     assert measured[0] >= placed[0] + SEEN_MIN
 
@@ -109,12 +113,12 @@ def test_nobody_is_measured_until_a_reference_without_a_place_is_found() -> None
 def test_a_reference_that_is_gone_is_searched_for_anew_and_found_elsewhere() -> None:
     door = Door(replace(POSITION, reference_gone_s_max=4.0))
     door.show(picture(), 20)
-    assert door.condition is None
+    assert door.doubt is None
     elsewhere = picture(at=(95.0, 140.0))
     door.show(elsewhere, round(3.5 * FPS))
-    assert door.condition is None, "its last word still counts"
+    assert door.doubt is None, "its last word still counts"
     door.show(elsewhere, round(1.0 * FPS))
-    assert door.condition is NotScreened.REFERENCE_LOST
+    assert door.doubt is NotScreened.REFERENCE_LOST
     told = door.show(elsewhere, round(3.0 * FPS))
     assert door.place == pytest.approx((95.0, 140.0), abs=0.1)
     assert told[-1].measurement is not None
@@ -125,11 +129,11 @@ def test_what_comes_back_where_it_was_needs_no_search() -> None:
     door = Door(replace(POSITION, reference_gone_s_max=2.0))
     door.show(picture(), 20)
     door.show(picture(at=None), round(3 * FPS))
-    assert door.condition is NotScreened.REFERENCE_LOST
+    assert door.doubt is NotScreened.REFERENCE_LOST
     door.show(picture(), SEEN_MIN - 1)
-    assert door.condition is NotScreened.REFERENCE_LOST
+    assert door.doubt is NotScreened.REFERENCE_LOST
     door.show(picture(), 1)
-    assert door.condition is None
+    assert door.doubt is None
 
 
 def test_after_a_long_time_without_frames_it_has_to_be_seen_three_times_again() -> None:
@@ -137,9 +141,9 @@ def test_after_a_long_time_without_frames_it_has_to_be_seen_three_times_again() 
     door.show(picture(), 20)
     door.now_s += 3600.0
     door.show(picture(error_c=ERROR_C - 1.0), SEEN_MIN - 1)
-    assert door.condition is NotScreened.REFERENCE_LOST
+    assert door.doubt is NotScreened.REFERENCE_LOST
     door.show(picture(error_c=ERROR_C - 1.0), 1)
-    assert door.condition is None
+    assert door.doubt is None
 
 
 # --- followed ---------------------------------------------------------------------------------------
@@ -255,7 +259,7 @@ def test_a_jump_of_all_of_the_scene_takes_the_references_word_away() -> None:
     door.show(picture(), 20)
     after = picture(error_c=ERROR_C - 1.34)
     assert door.show(after, round(FLAT_FIELD_S * FPS) - 1) == []
-    assert {step.condition for step in door.steps[-5:]} == {NotScreened.FLAT_FIELD}
+    assert set(door.doubts[-5:]) == {NotScreened.FLAT_FIELD}
     (told,) = door.show(after, 7)
     assert told.measurement is not None
     assert told.measurement.surface_temp_c == pytest.approx(35.5, abs=NOISE_C)
@@ -264,11 +268,11 @@ def test_a_jump_of_all_of_the_scene_takes_the_references_word_away() -> None:
 def test_a_correction_is_news_when_the_first_that_is_told_comes_after_the_first_look() -> None:
     door = Door()
     door.show(picture(), 20)
-    assert door.condition is None
+    assert door.doubt is None
     door.show(picture(), 1, since_flat_field_s=30.0)
-    assert door.condition is NotScreened.FLAT_FIELD
+    assert door.doubt is NotScreened.FLAT_FIELD
     door.show(picture(), SEEN_MIN, since_flat_field_s=30.0)
-    assert door.condition is None
+    assert door.doubt is None
 
 
 SHOWN, HIDDEN = picture(), picture(at=None)
@@ -328,7 +332,7 @@ def test_a_real_position_that_is_told_nothing_finds_its_reference_and_keeps_it(t
         offsets_c = [step.offset_c for step in door.steps if step.offset_c is not None]
         assert len(offsets_c) >= len(frames) - 25
         assert offsets_c[-1] == pytest.approx(-told["sensor_offset_C"], abs=0.2)
-        assert {step.condition for step in door.steps} & {NotScreened.FLAT_FIELD} == set(), "people, no jumps"
+        assert NotScreened.FLAT_FIELD not in door.doubts, "people, no jumps"
         (place,) = door.steps[-1].references
         last = look(frames[-1], place, METER)
         assert last is not None
