@@ -393,7 +393,7 @@ def blind_position(device: str) -> Scene:
         shown.min_c,
         shown.max_c,
         shown.grid,
-        marks(raw, meter, region, ()),
+        tuple(msgspec.structs.replace(mark, temp_c=None) for mark in marks(raw, meter, region, ())),
         showing=Showing.BLURRED,
         condition=NotScreened.REFERENCE_LOST,
     )

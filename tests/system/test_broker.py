@@ -211,6 +211,24 @@ async def test_somebody_else_with_a_certificate_reaches_nothing(
                 await visitor.publish(name, b"")
 
 
+async def test_a_picture_never_stands_in_the_brokers_file(
+    settings: BrokerSettings, where: Callable[[str], Broker]
+) -> None:
+    """SAFETY.md, item 18; docs/decisions/0015: also while the aggregator is away."""
+    row, picture = b"a row that waits for the aggregator", b"a picture of somebody who stands there"
+    async with Mosquitto(settings, SystemClock()):
+        cloud = await MqttBus(where("aggregator"), "aggregator").connect()
+        await cloud.subscribe(everyone(Leaf.SCENE_CLEAR), everyone(Leaf.LANE_RECORD))
+        cloud._client.abandon()
+        await _ends(cloud)
+        async with _session(where("tower-1"), "tower-1") as gateway:
+            await gateway.tell(topic("tower-1", Leaf.SCENE_CLEAR), picture)
+            await gateway.publish(topic("tower-1", Leaf.LANE_RECORD), row)
+    kept = (settings.folder / "mosquitto.db").read_bytes()
+    assert row in kept
+    assert picture not in kept
+
+
 async def test_retained_state_and_last_will(broker: Mosquitto, where: Callable[[str], Broker]) -> None:
     state = topic("tower-1", Leaf.STATE)
     async with _session(where("aggregator"), "aggregator") as cloud:
