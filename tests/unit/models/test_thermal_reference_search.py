@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -221,16 +220,6 @@ def test_whatever_the_picture_a_fit_is_near_or_none(temps_c: Any, about: Circle)
         assert disc.unround <= 1.0
 
 
-def test_one_search_takes_a_few_milliseconds() -> None:
-    raw = seen(head(draw(wall(), 20.0, 130.0, 6.0, 36.0)))
-    took_s: list[float] = []
-    for _ in range(20):
-        began_s = time.process_time()
-        find(raw, METER, WANTED)
-        took_s.append(time.process_time() - began_s)
-    assert min(took_s) <= 0.005
-
-
 # --- several frames ---------------------------------------------------------------------------------
 
 
@@ -358,14 +347,14 @@ def test_the_disc_of_a_real_clip_is_found_where_it_is_and_gives_the_sensors_offs
     told, set_c = expected["reference_disc"], expected["reference_calibrated_C"]
     changed, moved = CHANGED[change]
     frames = changed(np.load(test_data / "thermal/lepton_screening" / name)["frames"])
-    every = 1 if change in ("as it is", "mostly hidden") else 2
+    every = 1 if change in ("as it is", "mostly hidden") else 3
     found = located(shown(frames[::every], FPS / every), (Blackbody(temp_c=set_c),))
     assert found is not None
     (place,) = found
     row, column = moved(*told["center_rc"])
     assert math.hypot(place.row - row, place.column - column) <= (2.0 if clip == ROUGHLY_TOLD else 1.5)
     assert place.radius_px == pytest.approx(told["radius_px"], abs=1.5)
-    looks = [look(raw, place, METER) for raw in frames[::2]]
+    looks = [look(raw, place, METER) for raw in frames[::4]]
     read_c = [one.median_c for one in looks if one is not None and one.there]
     assert len(read_c) >= len(looks) // 4
     offset_c = float(np.median(read_c)) - set_c - SHIFT_C.get(change, 0.0)

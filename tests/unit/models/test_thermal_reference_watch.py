@@ -146,6 +146,12 @@ def test_after_a_long_time_without_frames_it_has_to_be_seen_three_times_again() 
     assert door.doubt is None
 
 
+def test_without_a_reference_nobody_is_measured() -> None:
+    door = Door(replace(POSITION, references=()))
+    door.show(picture(), 20)
+    assert set(door.doubts) == {NotScreened.NO_REFERENCE}
+
+
 # --- followed ---------------------------------------------------------------------------------------
 
 
