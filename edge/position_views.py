@@ -58,8 +58,8 @@ class _Shown:
 
     def take(self, frame: ThermalFrameCaptured, step: Step) -> None:
         self.newest = frame, step
-        if step.reading is not None:
-            self.reading = step.reading
+        if step.readings:
+            self.reading = step.readings[-1]
 
     def look(self, device: str) -> View | None:
         """The newest frame, once."""

@@ -106,7 +106,8 @@ class Post:
                 _LOG.error("thermometry_failed", device=self._device, exc_info=error)
             self._failing = True
             state, reading = blocked(self._state, NotScreened.FRAME_UNFIT, event.at.mono_s)
-            return state, Step(reading=reading, condition=NotScreened.FRAME_UNFIT)
+            told = () if reading is None else (reading,)
+            return state, Step(readings=told, condition=NotScreened.FRAME_UNFIT)
         self._failing = False
         return stepped
 
@@ -122,8 +123,8 @@ class Post:
         self._told.alarm.told(step.condition, event.at.mono_s - self._state.since_s)
         for metric, value in _numbers(step).items():
             self._told.report(f"{self._device}/{metric}", value)
-        if step.reading is not None:
-            self._hand_on(event, step.reading)
+        for reading in step.readings:
+            self._hand_on(event, reading)
         if isinstance(event, ThermalFrameCaptured):
             self._told.show(self._device, event, step)
 
@@ -143,7 +144,7 @@ class Post:
 
 def _numbers(step: Step) -> Mapping[str, float]:
     """By metric, what there is of them."""
-    found = None if step.reading is None else step.reading.measurement
+    found = next((one.measurement for one in step.readings if one.measurement is not None), None)
     numbers = {
         "reference_offset_c": step.offset_c,
         "reference_spread_c": step.spread_c,

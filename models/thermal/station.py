@@ -11,25 +11,35 @@ from dataclasses import dataclass, field, replace
 
 from cardea.contract.screening import NotScreened
 from drivers.api import ThermalFrameCaptured, Unfit
+from models.thermal import people as there
 from models.thermal import presence as stay
 from models.thermal import reference_watch
-from models.thermal.correction import APART_C_MIN, Line
-from models.thermal.overrides import Overrides, meter_of
-from models.thermal.presence import BELIEVABLE_C_MAX, REPEAT_S, Manner, Presence
+from models.thermal.overrides import meter_of
+from models.thermal.people import People, Seen, Sight
+from models.thermal.position import REFERENCES_MAX, Position
+from models.thermal.presence import BELIEVABLE_C_MAX, REPEAT_S, Presence
 from models.thermal.radiometry import Radiometer
-from models.thermal.reading import Measurement, Reading
-from models.thermal.reference import Blackbody, Reference
+from models.thermal.reading import Reading
+from models.thermal.reference import Reference
 from models.thermal.reference_watch import Watch
-from models.thermal.roi import Hottest, Region, hottest, warm_pixels
-from models.thermal.uncertainty import Budget
+from models.thermal.roi import Hottest, hottest
+from models.thermal.shots import shot, watched
 
-REFERENCES_MAX = 2
-SITE_C_MAX = 1.0
-"""More is no site's term but a fault of the set-up."""
 FROM_UNFIT: Mapping[Unfit, NotScreened] = {
     Unfit.WARMING_UP: NotScreened.WARMING_UP,
     Unfit.FLAT_FIELD: NotScreened.FLAT_FIELD,
 }
+DOING = (
+    NotScreened.OVERLAPPING,
+    NotScreened.TOO_NEAR,
+    NotScreened.NOT_STEADY,
+    NotScreened.TOO_FAR,
+)
+"""What people do, the nearest to being measured first."""
+HOTTER_C = 2.0
+"""A reference may read warmer than it is set to by as much, at its edge."""
+CONDITIONS = frozenset(NotScreened) - {*DOING, NotScreened.NOBODY_THERE}
+"""What keeps anybody from being measured, whatever they do."""
 PATIENCE_S: Mapping[NotScreened, float] = {
     NotScreened.FLAT_FIELD: 3.0,
     NotScreened.FRAME_UNFIT: 1.0,
@@ -40,45 +50,13 @@ PATIENCE_S: Mapping[NotScreened, float] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
-    """How one device measures people.
-
-    Raises:
-        ValueError: references that give no correction, or a site's term beyond ``SITE_C_MAX``.
-    """
-
-    region: Region
-    references: tuple[Blackbody, ...]
-    """One or two; those whose place is told are :class:`Reference`, the others are searched for."""
-    reference_gone_s_max: float = 10.0
-    """The references' last word counts for so long, as when somebody's shoulder hides one."""
-    site_c: float = 0.0
-    """Added to every temperature; a constant."""
-    overrides: Overrides = field(default_factory=Overrides)
-    presence_px_min: int = 300
-    """A face near enough to be measured has so many pixels as warm as a person: in 160 x 120 clips of real
-    doors people at the right distance showed 400 and more, people too far away up to 250."""
-    warm_up_s: float = 1800.0
-    """A sensor powered for less measures nobody; one that does not say for how long is not held to it."""
-    manner: Manner = field(default_factory=Manner)
-    budget: Budget = field(default_factory=Budget)
-
-    def __post_init__(self) -> None:
-        set_c = sorted(one.temp_c for one in self.references)
-        if len(set_c) > REFERENCES_MAX or (
-            len(set_c) == REFERENCES_MAX and set_c[1] - set_c[0] < APART_C_MIN
-        ):
-            raise ValueError(f"at most {REFERENCES_MAX} references, {APART_C_MIN:g} °C apart")
-        if not abs(self.site_c) <= SITE_C_MAX:
-            raise ValueError(f"a site's term is at most {SITE_C_MAX:g} °C")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
     """What the machine remembers."""
 
     watch: Watch = field(default_factory=Watch)
+    people: People = field(default_factory=People)
     presence: Presence = field(default_factory=Presence)
+    """Before a pyrometer, which cannot tell one from another."""
     condition: NotScreened | None = None
     since_s: float = 0.0
     """Since when ``condition`` stands."""
@@ -89,7 +67,10 @@ class Station:
 class Step:
     """What one frame led to."""
 
-    reading: Reading | None = None
+    readings: tuple[Reading, ...] = ()
+    """What it is time to tell, of each person."""
+    people: tuple[Sight, ...] = ()
+    """Everybody who is in the frame."""
     condition: NotScreened | None = None
     """Why nobody can be measured now, whether or not somebody is there."""
     offset_c: float | None = None
@@ -114,67 +95,16 @@ def step(station: Station, frame: ThermalFrameCaptured, position: Position) -> t
         watch = reference_watch.looked(watch, frame, meter, position.references, gone_s_max)
     station = replace(station, watch=watch)
     condition = condition or reference_watch.doubt(watch, now_s, gone_s_max)
-    if condition is not None or meter is None:
-        station, reading = blocked(station, condition or NotScreened.FRAME_UNFIT, now_s)
-        return station, _step(watch, condition, reading)
-    line = reference_watch.line(watch)
-    top = hottest(frame.raw, position.region, meter)
-    condition = _unlike_a_person(top, line)
-    if condition is not None or top is None:
-        station, reading = blocked(station, condition or NotScreened.FRAME_UNFIT, now_s)
-        return station, _step(watch, condition, reading)
-    least_c = line.reading_c(position.manner.presence_c_min - position.site_c)
-    if warm_pixels(frame.raw, position.region, meter, least_c) < position.presence_px_min:
-        condition = NotScreened.TOO_FAR if top.mean_c >= least_c else NotScreened.NOBODY_THERE
-        return _nobody_near(station, now_s), _step(watch, condition, None)
-    found = measurement(top, line, position, watch.age_s(now_s))
-    station, reading = measured(station, found, position.manner, now_s)
-    return station, replace(_step(watch, nobody(station), reading), uncertainty_c=found.uncertainty_c)
-
-
-def measurement(top: Hottest, line: Line, position: Position, reference_age_s: float) -> Measurement:
-    """A surface's temperature with every term that it is made of."""
-    return Measurement(
-        raw_c=top.apparent_c,
-        radiometry_c=top.mean_c - top.apparent_c,
-        reference_c=line.added_c(top.mean_c),
-        site_c=position.site_c,
-        correction=line.correction,
-        gain=line.gain,
-        uncertainty_c=position.budget.combined_c(line.uncertainty_c(top.mean_c)),
-        reference_age_s=reference_age_s,
-    )
-
-
-def _step(watch: Watch, condition: NotScreened | None, reading: Reading | None) -> Step:
-    seen = [track.seen for track in watch.tracks if track.seen is not None and track.offset.settled]
-    told = Step(reading=reading, condition=condition, references=watch.places)
-    if not seen or len(seen) < len(watch.tracks):
-        return told
-    offsets_c = [track.offset.value_c for track in watch.tracks]
-    return replace(
-        told,
-        offset_c=sum(offsets_c) / len(offsets_c),
-        spread_c=max(one.spread_c for one in seen),
-        gain=watch.gain.value if len(seen) == REFERENCES_MAX else None,
-    )
-
-
-def measured(
-    station: Station, found: Measurement, manner: Manner, now_s: float
-) -> tuple[Station, Reading | None]:
-    """A temperature that nothing speaks against."""
-    presence, reading = stay.seen(station.presence, found, manner, now_s)
-    return replace(station, presence=presence, condition=None, told_s=None), reading
-
-
-def _nobody_near(station: Station, now_s: float) -> Station:
-    return replace(station, presence=stay.gone(station.presence, now_s), condition=None, told_s=None)
-
-
-def nobody(station: Station) -> NotScreened | None:
-    """Whether nobody is there at all."""
-    return NotScreened.NOBODY_THERE if station.presence.since_s is None else None
+    top = None if meter is None else hottest(frame.raw, position.region, meter)
+    if meter is None or top is None or condition is NotScreened.FRAME_UNFIT:
+        station = replace(station, people=there.broken(station.people))
+        return _told(station, condition or NotScreened.FRAME_UNFIT, Seen(), now_s)
+    taken = shot(frame, meter, watch, position)
+    if condition is not None:
+        taken = replace(taken, measure=None)
+    people, seen = there.step(station.people, taken, watched(position, watch))
+    condition = condition or _too_hot(top, taken.offset_c, position, seen)
+    return _told(replace(station, people=people), condition, seen, now_s)
 
 
 def blocked(station: Station, condition: NotScreened, now_s: float) -> tuple[Station, Reading | None]:
@@ -188,6 +118,44 @@ def blocked(station: Station, condition: NotScreened, now_s: float) -> tuple[Sta
     return replace(station, told_s=now_s), Reading(at_s=now_s, presence=0, reason=condition)
 
 
+def _told(station: Station, condition: NotScreened | None, seen: Seen, now_s: float) -> tuple[Station, Step]:
+    """What one frame led to, and what that makes of the station."""
+    step = replace(_of_references(station.watch), people=seen.sights)
+    if condition is None:
+        station = replace(station, condition=None, told_s=None)
+        found = [sight.found.uncertainty_c for sight in seen.sights if sight.found is not None]
+        return station, replace(
+            step,
+            condition=_doing(station, seen),
+            readings=seen.readings,
+            uncertainty_c=max(found, default=None),
+        )
+    station, reading = blocked(station, condition, now_s)
+    return station, replace(step, condition=condition, readings=() if reading is None else (reading,))
+
+
+def _of_references(watch: Watch) -> Step:
+    seen = [track.seen for track in watch.tracks if track.seen is not None and track.offset.settled]
+    told = Step(references=watch.places)
+    if not seen or len(seen) < len(watch.tracks):
+        return told
+    offsets_c = [track.offset.value_c for track in watch.tracks]
+    return replace(
+        told,
+        offset_c=sum(offsets_c) / len(offsets_c),
+        spread_c=max(one.spread_c for one in seen),
+        gain=watch.gain.value if len(seen) == REFERENCES_MAX else None,
+    )
+
+
+def _doing(station: Station, seen: Seen) -> NotScreened | None:
+    """What those who are there do that keeps them from being measured; ``None`` when one of them can be."""
+    refused = {sight.refused for sight in seen.sights}
+    if not refused:
+        return None if station.people.tracks.people else NotScreened.NOBODY_THERE
+    return None if None in refused else next(reason for reason in DOING if reason in refused)
+
+
 def _unfit(frame: ThermalFrameCaptured, position: Position, meter: Radiometer | None) -> NotScreened | None:
     """What in the frame itself speaks against measuring."""
     if frame.unfit is not None:
@@ -199,8 +167,7 @@ def _unfit(frame: ThermalFrameCaptured, position: Position, meter: Radiometer | 
     return None
 
 
-def _unlike_a_person(top: Hottest | None, line: Line) -> NotScreened | None:
-    if top is None:
-        return NotScreened.FRAME_UNFIT
-    believable = top.mean_c + line.added_c(top.mean_c) <= BELIEVABLE_C_MAX
-    return None if believable else NotScreened.TOO_HOT
+def _too_hot(top: Hottest, offset_c: float, position: Position, seen: Seen) -> NotScreened | None:
+    """Something hotter than a person, and nobody beside it; a hot reference is none."""
+    hottest_c = max((BELIEVABLE_C_MAX, *(one.temp_c + HOTTER_C for one in position.references)))
+    return NotScreened.TOO_HOT if not seen.sights and top.mean_c + offset_c > hottest_c else None

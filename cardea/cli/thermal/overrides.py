@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from cardea.cli.errors import CommandError
 
 if TYPE_CHECKING:
+    from argparse import _ArgumentGroup as Group  # pyright: ignore[reportPrivateUsage]  # it has no public name
+
     from models.thermal.overrides import Overrides
     from models.thermal.radiometry import Air
 
@@ -43,15 +45,20 @@ AIRS = ("two_legs", "one_leg")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments; :func:`asked` reads them."""
-    given = parser.add_argument_group("instead of what the camera says")
-    for name, option in _OPTIONS.items():
-        given.add_argument(_flag(name), type=float, metavar=option.metavar, help=option.help)
-    given.add_argument(
+    add_conditions(parser).add_argument(
         "--air",
         choices=AIRS,
         default=AIRS[0],
         help="two_legs: half the way on each side of the window, as Thermimage counts it (default); one_leg",
     )
+
+
+def add_conditions(parser: argparse.ArgumentParser) -> "Group":
+    """Add those of object, air and window alone; :func:`conditions` reads them."""
+    given = parser.add_argument_group("instead of what the camera says")
+    for name, option in _OPTIONS.items():
+        given.add_argument(_flag(name), type=float, metavar=option.metavar, help=option.help)
+    return given
 
 
 def asked(args: argparse.Namespace) -> "tuple[Overrides, Air]":
@@ -60,14 +67,24 @@ def asked(args: argparse.Namespace) -> "tuple[Overrides, Air]":
     Raises:
         CommandError: a number that cannot be.
     """
-    from models.thermal.overrides import Overrides
     from models.thermal.radiometry import Air
+
+    return conditions(args), Air(args.air)
+
+
+def conditions(args: argparse.Namespace) -> "Overrides":
+    """What was given of object, air and window.
+
+    Raises:
+        CommandError: a number that cannot be.
+    """
+    from models.thermal.overrides import Overrides
 
     given: dict[str, Any] = {name: getattr(args, name) for name in _OPTIONS}
     for name, value in given.items():
         if value is not None:
             _check(name, value)
-    return Overrides(**given), Air(args.air)
+    return Overrides(**given)
 
 
 def _check(name: str, value: float) -> None:

@@ -157,7 +157,7 @@ def test_whoever_is_measured_is_shown_with_their_reading_for_as_long_as_it_is_th
         found = Measurement(raw_c=34.2, reference_c=ERROR_C, uncertainty_c=0.21, reference_age_s=0.0)
         for n in range(2):
             reading = Reading(at_s=t.clock.monotonic_s(), presence=1, first=n == 0, measurement=found)
-            await t.show(0.2, Step(offset_c=ERROR_C, references=(DISC,), reading=reading))
+            await t.show(0.2, Step(offset_c=ERROR_C, references=(DISC,), readings=(reading,)))
             await t.show(READING_S - 0.4)
         one = t.scenes(Leaf.SCENE)[-1]
         (reading,) = one.readings
@@ -181,7 +181,7 @@ def test_why_nobody_can_be_measured_is_told_with_the_picture(play: Play) -> None
     async def scene(t: Shown) -> None:
         await t.show(1.8)
         reading = Reading(at_s=t.clock.monotonic_s(), presence=1, reason=NotScreened.NOT_STEADY)
-        await t.show(0.4, Step(offset_c=ERROR_C, condition=NotScreened.NOT_STEADY, reading=reading))
+        await t.show(0.4, Step(offset_c=ERROR_C, condition=NotScreened.NOT_STEADY, readings=(reading,)))
         (one,) = t.scenes(Leaf.SCENE)
         (said,) = one.readings
         assert (said.state, said.reason) == (ScreeningState.NOT_SCREENED, NotScreened.NOT_STEADY)

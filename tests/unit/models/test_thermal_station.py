@@ -21,12 +21,13 @@ from cardea.contract.time import ClockQuality, Instant
 from drivers.api import Conditions, LinearScale, Planck, SpotMeasured, ThermalFrameCaptured, Unfit
 from models.thermal import spot, station
 from models.thermal.overrides import Overrides
-from models.thermal.presence import AWAY_S, GAP_S_MAX, REPEAT_S, UNSTEADY_S_MAX, Manner
+from models.thermal.presence import GAP_S_MAX, REPEAT_S, UNSTEADY_S_MAX, Manner
 from models.thermal.radiometry import radiometer
 from models.thermal.reading import Reading
 from models.thermal.reference import Blackbody, Reference
 from models.thermal.roi import Region
 from models.thermal.station import Position, Station, Step
+from models.thermal.tracks import AWAY_S
 
 LEPTON = LinearScale(gain_c=0.01, offset_c=-273.15)
 DISC = Reference(temp_c=37.0, row=20, column=130, radius_px=6.0)
@@ -68,8 +69,7 @@ class Door:
             frame = ThermalFrameCaptured(at=at(self.now_s), raw=raw, **given)
             self.state, step = station.step(self.state, frame, self.position)
             self.steps.append(step)
-            if step.reading is not None:
-                told.append(step.reading)
+            told += step.readings
         return told
 
     @property
@@ -136,7 +136,7 @@ def test_a_change_is_told_at_once(door: Door) -> None:
 
 def test_the_next_person_is_another_presence_and_a_turned_head_is_not(door: Door) -> None:
     door.show(picture(35.5), 6)
-    door.show(picture(None), round(AWAY_S * FPS) - 1)
+    door.show(picture(None), round(AWAY_S * FPS) - 2)
     (again,) = door.show(picture(35.5), 12)
     assert (again.presence, again.first) == (1, False)
     door.show(picture(None), round(AWAY_S * FPS) + 2)
@@ -395,8 +395,8 @@ def test_whatever_a_device_sends_the_machine_goes_on_and_no_reading_is_without_n
     for fields, wait_s in frames:
         now_s += wait_s
         state, step = station.step(state, ThermalFrameCaptured(at=at(now_s), **fields), SMALL)
-        if step.reading is not None:
-            _sound(step.reading)
+        for reading in step.readings:
+            _sound(reading)
 
 
 def _sound(reading: Reading) -> None:
@@ -471,7 +471,7 @@ class Pyrometer:
             event = SpotMeasured(at=at(self.now_s), surface_temp_c=temp_c, unfit=unfit)
             self.state, step = spot.step(self.state, event, Manner(), self.uncertainty_c)
             self.condition = step.condition
-            told += [step.reading] if step.reading is not None else []
+            told += step.readings
         return told
 
 
