@@ -5,11 +5,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from cardea.runtime.clock import Clock
-from drivers.api import DeviceEvent, DeviceLost, Emit, Reject, ThermalFrameCaptured, Unfit
+from drivers.api import (
+    DeviceEvent,
+    DeviceLost,
+    Emit,
+    Reject,
+    SpotMeasured,
+    ThermalFrameCaptured,
+    Unfit,
+)
 from drivers.thermal_fitness import Stillness
 
 REJECTS_MAX = 5
 """So many answers in a row that mean nothing, and the camera is prepared anew."""
+SPOT_FROZEN_S = 600.0
+"""A spot of tenths of a degree may well read the same for minutes."""
 Ask = Callable[[], Awaitable[Sequence[DeviceEvent]]]
 """One question, and what its answer says. Raises what a session may raise."""
 
@@ -22,7 +32,7 @@ class Pace:
     answer_s_max: float
     """Of a whole answer: a camera that sends byte by byte is silent too."""
     frozen_s: float
-    """The same picture for so long is no measurement any more."""
+    """The same picture for so long is no measurement any more; of spots see ``SPOT_FROZEN_S``."""
 
 
 class Polled:
@@ -33,6 +43,7 @@ class Polled:
         self._clock = clock
         self._pace = pace
         self._stillness = Stillness()
+        self._spot_c: float | None = None
         self._still_since_s = 0.0
         self._rejects = 0
 
@@ -57,10 +68,22 @@ class Polled:
 
     def _judged(self, event: DeviceEvent) -> DeviceEvent:
         self._rejects = self._rejects + 1 if isinstance(event, Reject) else 0
-        if not isinstance(event, ThermalFrameCaptured):
+        match event:
+            case ThermalFrameCaptured(raw=raw):
+                stands = self._stillness.look(raw, None).pictures > 1
+                frozen = self._stood_s(event, stands=stands) >= self._pace.frozen_s
+            case SpotMeasured(surface_temp_c=temp_c):
+                stands, self._spot_c = temp_c == self._spot_c, temp_c
+                frozen = self._stood_s(event, stands=stands) >= SPOT_FROZEN_S
+            case _:
+                return event
+        if event.unfit is not None or not frozen:
             return event
-        if self._stillness.look(event.raw, None).pictures == 1:
+        if isinstance(event, SpotMeasured):
+            return replace(event, surface_temp_c=None, unfit=Unfit.FROZEN)
+        return replace(event, unfit=Unfit.FROZEN)
+
+    def _stood_s(self, event: ThermalFrameCaptured | SpotMeasured, *, stands: bool) -> float:
+        if not stands:
             self._still_since_s = event.at.mono_s
-        stood_s = event.at.mono_s - self._still_since_s
-        frozen = event.unfit is None and stood_s >= self._pace.frozen_s
-        return replace(event, unfit=Unfit.FROZEN) if frozen else event
+        return event.at.mono_s - self._still_since_s
