@@ -1,10 +1,11 @@
 """What the console sees of one thermal position: a frame, what it led to, and who was measured. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
+from cardea.contract.records import ScreeningState
 from cardea.contract.scenes import Mark, Scene, SceneReading, Showing
 from cardea.contract.time import wire_time
 from drivers.api import ThermalFrameCaptured
@@ -12,11 +13,22 @@ from edge.thermal_evidence import screening_of
 from edge.thermometer_settings import Thermometer
 from edge.thermometry_positions import overrides_of, region_of
 from models.thermal.overrides import meter_of
+from models.thermal.people import face_region
 from models.thermal.picture import ThermalPicture, marks, spot
 from models.thermal.position_picture import blurred_picture, clear_picture
 from models.thermal.radiometry import Radiometer
 from models.thermal.reading import Reading
 from models.thermal.station import Step
+
+WORST_FIRST = (
+    ScreeningState.ELEVATED,
+    ScreeningState.RETEST,
+    ScreeningState.NOT_SCREENED,
+    ScreeningState.NORMAL,
+)
+PEOPLE_MAX = 8
+MARKS_MAX = 16
+"""A picture says nothing of more people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +38,8 @@ class View:
     device: str
     frame: ThermalFrameCaptured
     step: Step
-    reading: Reading | None
-    """The newest of whoever stands there now."""
+    readings: tuple[Reading, ...]
+    """The newest of each who stands there now."""
     threshold_c: float
     settings: Thermometer
 
@@ -76,19 +88,28 @@ def _scene(
 
 def _marks(view: View, meter: Radiometer) -> tuple[Mark, ...]:
     """A region's temperature is told only while the sensor's error is known."""
-    raw, step, region = view.frame.raw, view.step, region_of(view.settings)
-    found = marks(raw, meter, region, step.references, step.offset_c or 0.0)
+    raw, step = view.frame.raw, view.step
+    found = marks(raw, meter, region_of(view.settings), step.references, step.offset_c or 0.0)
     if step.offset_c is None:
-        found = tuple(msgspec.structs.replace(mark, temp_c=None) for mark in found)
-    measured = None if view.reading is None else view.reading.measurement
-    if measured is None or region is None:
-        return found
-    here = spot(raw, region, measured.surface_temp_c)
-    return found if here is None else (*found, here)
+        return tuple(msgspec.structs.replace(mark, temp_c=None) for mark in found)
+    return (*found, *_spots(view))[:MARKS_MAX]
+
+
+def _spots(view: View) -> Iterator[Mark]:
+    """Where each was measured who is still in the picture."""
+    raw, there = view.frame.raw, {sight.number: sight for sight in view.step.people}
+    for reading in view.readings:
+        measured, sight = reading.measurement, there.get(reading.presence)
+        if measured is not None and sight is not None:
+            here = spot(raw, face_region(sight.circle, raw.shape), measured.surface_temp_c)
+            if here is not None:
+                yield here
 
 
 def _readings(view: View) -> tuple[SceneReading, ...]:
-    if view.reading is None:
-        return ()
-    said = screening_of(view.reading, view.threshold_c, compliant=True)
-    return (SceneReading(said.state, said.surface_temp_c, said.terms, said.reason),)
+    """The one that asks most of staff first."""
+    said = [screening_of(reading, view.threshold_c, compliant=True) for reading in view.readings]
+    said.sort(key=lambda one: WORST_FIRST.index(one.state))
+    return tuple(
+        SceneReading(one.state, one.surface_temp_c, one.terms, one.reason) for one in said[:PEOPLE_MAX]
+    )

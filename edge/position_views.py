@@ -46,34 +46,36 @@ class _Lease:
 
 
 class _Shown:
-    """A position that is shown: its newest frame, its newest reading, and who sees it clear until when."""
+    """A position that is shown: its newest frame, what it read of whom, and who sees it clear until when."""
 
     def __init__(self, settings: Thermometer, threshold_c: float) -> None:
         self.settings = settings
         self.threshold_c = threshold_c
         self.newest: tuple[ThermalFrameCaptured, Step] | None = None
-        self.reading: Reading | None = None
+        self.readings: dict[int, Reading] = {}
         self.lease: _Lease | None = None
         self.asked = False
 
     def take(self, frame: ThermalFrameCaptured, step: Step) -> None:
         self.newest = frame, step
-        if step.readings:
-            self.reading = step.readings[-1]
+        self.readings |= {reading.presence: reading for reading in step.readings}
+        now_s = frame.at.mono_s
+        self.readings = {
+            presence: reading
+            for presence, reading in self.readings.items()
+            if 0.0 <= now_s - reading.at_s <= READING_S
+        }
 
     def look(self, device: str) -> View | None:
         """The newest frame, once."""
         if self.newest is None:
             return None
         (frame, step), self.newest = self.newest, None
-        reading = self.reading
-        if reading is not None and not 0.0 <= frame.at.mono_s - reading.at_s <= READING_S:
-            reading = self.reading = None
         return View(
             device=device,
             frame=frame,
             step=step,
-            reading=reading,
+            readings=tuple(self.readings.values()),
             threshold_c=self.threshold_c,
             settings=self.settings,
         )

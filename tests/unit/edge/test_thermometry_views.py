@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -18,8 +19,11 @@ from cardea.contract.scenes import MarkKind, Scene, Showing
 from cardea.contract.screening import NotScreened
 from cardea.contract.topics import Leaf
 from drivers.api import LinearScale, ThermalFrameCaptured
+from edge.position_view import MARKS_MAX, PEOPLE_MAX
 from edge.position_views import EVERY_S, READING_S, PositionViews
 from edge.thermometer_settings import Reference, Region, ShowsPeople, Thermometer
+from models.thermal.disc import Circle
+from models.thermal.people import Sight
 from models.thermal.reading import Measurement, Reading
 from models.thermal.reference import Reference as Seen
 from models.thermal.station import Step
@@ -27,7 +31,14 @@ from models.thermal.station import Step
 LEPTON = LinearScale(gain_c=0.01, offset_c=-273.15)
 ERROR_C = 1.8
 DISC = Seen(temp_c=37.0, row=20.0, column=130.0, radius_px=6.0)
-SURE = Step(offset_c=ERROR_C, references=(DISC,))
+
+
+def sight(number: int, column: float) -> Sight:
+    face = Circle(row=75.0, column=column, radius_px=10.0)
+    return Sight(number=number, began_as=number, circle=face, refused=None, stood=True, stirred=True)
+
+
+SURE = Step(offset_c=ERROR_C, references=(DISC,), people=(sight(1, 50.0),))
 
 
 def settings(shows: ShowsPeople) -> Thermometer:
@@ -157,7 +168,7 @@ def test_whoever_is_measured_is_shown_with_their_reading_for_as_long_as_it_is_th
         found = Measurement(raw_c=34.2, reference_c=ERROR_C, uncertainty_c=0.21, reference_age_s=0.0)
         for n in range(2):
             reading = Reading(at_s=t.clock.monotonic_s(), presence=1, first=n == 0, measurement=found)
-            await t.show(0.2, Step(offset_c=ERROR_C, references=(DISC,), readings=(reading,)))
+            await t.show(0.2, replace(SURE, readings=(reading,)))
             await t.show(READING_S - 0.4)
         one = t.scenes(Leaf.SCENE)[-1]
         (reading,) = one.readings
@@ -173,6 +184,51 @@ def test_whoever_is_measured_is_shown_with_their_reading_for_as_long_as_it_is_th
         elsewhere = t.scenes(Leaf.SCENE, "blurred")[0].readings[0]
         assert elsewhere.terms is not None
         assert elsewhere.terms.threshold_c == 37.3
+
+    play(scene)
+
+
+def test_of_several_people_each_has_a_spot_and_the_worst_is_told_first(play: Play) -> None:
+    async def scene(t: Shown) -> None:
+        await t.show(1.6)
+        now_s = t.clock.monotonic_s()
+        raw = person()
+        raw[60:90, 80:100] = raw[60:90, 40:60] + 150
+        told = (
+            Reading(at_s=now_s, presence=1, measurement=Measurement(raw_c=33.0, uncertainty_c=0.2)),
+            Reading(at_s=now_s, presence=2, measurement=Measurement(raw_c=38.0, uncertainty_c=0.2)),
+            Reading(at_s=now_s, presence=3, reason=NotScreened.TOO_FAR),
+            Reading(at_s=now_s, presence=4, measurement=Measurement(raw_c=34.0, uncertainty_c=0.2)),
+        )
+        people = (sight(1, 50.0), sight(2, 90.0), sight(3, 110.0))
+        await t.show(0.6, replace(SURE, people=people, readings=told), raw)
+        one = t.scenes(Leaf.SCENE)[-1]
+        assert [said.state for said in one.readings] == [
+            ScreeningState.ELEVATED,
+            ScreeningState.NOT_SCREENED,
+            ScreeningState.NORMAL,
+            ScreeningState.NORMAL,
+        ]
+        spots = {mark.temp_c: mark for mark in one.marks if mark.kind is MarkKind.SPOT}
+        assert set(spots) == {33.0, 38.0}, "whoever is not in the picture has no spot in it"
+        assert spots[33.0].left * 160 + 4 < 60 < spots[38.0].left * 160
+
+    play(scene)
+
+
+def test_of_a_crowd_the_worst_are_told(play: Play) -> None:
+    async def scene(t: Shown) -> None:
+        await t.show(1.6)
+        now_s = t.clock.monotonic_s()
+        told = tuple(
+            Reading(at_s=now_s, presence=n, measurement=Measurement(raw_c=30.0 + n, uncertainty_c=0.2))
+            for n in range(1, 14)
+        )
+        await t.show(0.6, replace(SURE, people=tuple(sight(n, 50.0) for n in range(14)), readings=told))
+        one = t.scenes(Leaf.SCENE)[-1]
+        assert len(one.readings) == PEOPLE_MAX
+        assert one.readings[0].state is ScreeningState.ELEVATED
+        assert len(one.marks) <= MARKS_MAX
 
     play(scene)
 
