@@ -9,7 +9,7 @@ from base64 import b64encode
 from html import escape
 from itertools import pairwise
 
-from cardea.contract.scenes import Mark, MarkKind, Scene
+from cardea.contract.scenes import Mark, MarkKind, Scene, SceneReading
 from cardea.runtime.i18n import Translator
 from cardea.runtime.phrases import phrase
 from cardea.runtime.screening_line import explain
@@ -71,11 +71,15 @@ def svg(say: Translator, scene: Scene) -> str:
 
 
 def line_of(say: Translator, scene: Scene) -> str:
-    """What a position says of whoever stands there, or why it can say nothing; empty for things."""
+    """What a position says first, or why it can say nothing; empty for things."""
     if scene.readings:
-        first = scene.readings[0]
-        return explain(say, first.state, first.surface_temp_c, first.terms, first.reason)
+        return reading_line(say, scene.readings[0])
     return "" if scene.condition is None else say.text(phrase(scene.condition))
+
+
+def reading_line(say: Translator, reading: SceneReading) -> str:
+    """What was read of one person."""
+    return explain(say, reading.state, reading.surface_temp_c, reading.terms, reading.reason)
 
 
 def _mark(say: Translator, mark: Mark, view_height: float, *, measured: bool) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from nicegui import ui
 
 from cardea.contract.records import ScreeningState
-from cardea.contract.scenes import Scene, Showing
-from cardea.contract.screening import OF_PEOPLE
+from cardea.contract.scenes import Scene, SceneReading, Showing
+from cardea.contract.screening import OF_PEOPLE, NotScreened
 from cardea.runtime.screening_line import origin_of, sum_of
-from cloud.console.picture import line_of
+from cloud.console.picture import line_of, reading_line
 from cloud.console.reader import Reader
 from cloud.console.scene_card import SceneCard
 from cloud.console.style import SCREENINGS, UNFIT_LOOK, Look
@@ -28,9 +28,7 @@ class PositionCard:
         with self._card.badges:
             self._people = ui.badge().mark("people")
         with self._card.below:
-            self._line = ui.row().classes("items-center gap-2 no-wrap").mark("position-line")
-            self._sum = ui.label().classes("cardea-sum text-caption").mark("position-sum")
-            self._origin = ui.label().classes("cardea-quiet text-caption").mark("position-origin")
+            self._lines = ui.column().classes("w-full gap-1")
             self._button = ui.button(
                 self._say.text("See people clear"),
                 icon="visibility",
@@ -43,10 +41,12 @@ class PositionCard:
         scene = seen.scene
         self._show_people(scene, clear_s)
         if self._card.show(seen, age_s, live=live):
-            self._say_line(scene)
-            terms = scene.readings[0].terms if scene.readings else None
-            self._sum.set_text("" if terms is None else sum_of(self._say, terms))
-            self._origin.set_text(self._about(scene) if terms is None else origin_of(self._say, terms))
+            self._lines.clear()
+            with self._lines:
+                for reading in scene.readings:
+                    self._say_reading(reading)
+                if not scene.readings:
+                    self._say_condition(scene)
 
     def _show_people(self, scene: Scene, clear_s: float | None) -> None:
         say = self._say
@@ -59,24 +59,24 @@ class PositionCard:
         self._people.set_text(text)
         self._people.props(f"color={colour}")
 
-    def _about(self, scene: Scene) -> str:
-        unfit = _look(scene) is UNFIT_LOOK
-        return self._say.text("The scale is not corrected: believe no degree of it") if unfit else ""
+    def _say_reading(self, reading: SceneReading) -> None:
+        self._say_line(_look(reading.state, reading.reason), reading_line(self._say, reading))
+        if reading.terms is not None:
+            ui.label(sum_of(self._say, reading.terms)).classes("cardea-sum text-caption").mark("position-sum")
+            ui.label(origin_of(self._say, reading.terms)).classes("cardea-quiet text-caption")
 
-    def _say_line(self, scene: Scene) -> None:
-        look, line = _look(scene), line_of(self._say, scene)
-        self._line.clear()
-        with self._line:
+    def _say_condition(self, scene: Scene) -> None:
+        look = _look(ScreeningState.NOT_SCREENED, scene.condition)
+        self._say_line(look, line_of(self._say, scene) or self._say.text("Nobody is measured now"))
+        if look is UNFIT_LOOK:
+            about = self._say.text("The scale is not corrected: believe no degree of it")
+            ui.label(about).classes("cardea-quiet text-caption").mark("position-scale")
+
+    def _say_line(self, look: Look, line: str) -> None:
+        with ui.row().classes("items-center gap-2 no-wrap"):
             ui.icon(look.icon, color=look.colour, size="sm")
-            ui.label(line or self._say.text("Nobody is measured now")).classes("text-weight-medium")
+            ui.label(line).classes("text-weight-medium").mark("position-line")
 
 
-def _look(scene: Scene) -> Look:
-    if scene.readings and scene.readings[0].state is not ScreeningState.NOT_SCREENED:
-        return SCREENINGS[scene.readings[0].state]
-    reason = scene.readings[0].reason if scene.readings else scene.condition
-    return (
-        UNFIT_LOOK
-        if reason is not None and reason not in OF_PEOPLE
-        else SCREENINGS[ScreeningState.NOT_SCREENED]
-    )
+def _look(state: ScreeningState, reason: NotScreened | None) -> Look:
+    return UNFIT_LOOK if reason is not None and reason not in OF_PEOPLE else SCREENINGS[state]

@@ -499,11 +499,16 @@ async def test_a_position_stands_beside_the_scenes_with_its_line_and_its_sum(tow
     assert texts(user, marker="scene-age") == ["Live"]
     lost = {"readings": (), "condition": NotScreened.REFERENCE_LOST}
     await send_scene(town, **(POSITION | lost))
-    await until(lambda: texts(user, marker="position-sum") == [""])
-    await user.should_see("Not screened: the reference source is not in view")
-    assert texts(user, marker="position-origin") == ["The scale is not corrected: believe no degree of it"]
+    why = "Not screened: the reference source is not in view"
+    await until(lambda: texts(user, marker="position-line") == [why])
+    assert texts(user, marker="position-sum") == []
+    assert texts(user, marker="position-scale") == ["The scale is not corrected: believe no degree of it"]
     await send_scene(town, **(POSITION | {"readings": ()}))
     await user.should_see("Nobody is measured now", retries=20)
+    far = SceneReading(ScreeningState.NOT_SCREENED, reason=NotScreened.TOO_FAR)
+    await send_scene(town, **(POSITION | {"readings": (NORMAL, far)}))
+    lines = ["36.2°C (±0.4°C): below the limit of 37.3°C", "Not screened: please come closer"]
+    await until(lambda: sorted(texts(user, marker="position-line")) == lines)
 
 
 async def test_staff_who_say_why_see_people_clear_for_a_while(town, visit):
