@@ -68,6 +68,7 @@ class HttpDevice:
         self._client = httpx.AsyncClient(
             base_url=access.base_url,
             auth=httpx.DigestAuth(access.user, access.password),
+            headers={"accept-encoding": "identity"},  # packing costs a device more than the wire it saves
             verify=_trust(access),
             trust_env=False,
             timeout=access.answer_s_max,

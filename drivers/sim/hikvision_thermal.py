@@ -181,7 +181,11 @@ class HikvisionThermalSim:
             matrix = temps_c.astype("<f4").tobytes()
         else:
             said |= {"scale": 64, "offset": 0}
-            matrix = np.round((np.nan_to_num(temps_c) + 273.15) * 64).astype("<i2").tobytes()
+            matrix = (
+                np.round((np.nan_to_num(temps_c, posinf=0.0, neginf=0.0) + 273.15) * 64)
+                .astype("<i2")
+                .tobytes()
+            )
         visible = FACE if self._sends_visible() else b""
         longer = self.scene.width * self._pixel_bytes if ThermalFault.WRONG_LENGTH in self.faults else 0
         said |= {

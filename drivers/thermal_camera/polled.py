@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from cardea.runtime.clock import Clock
 from drivers.api import (
@@ -18,10 +19,13 @@ from drivers.thermal_fitness import Stillness
 
 REJECTS_MAX = 5
 """So many answers in a row that mean nothing, and the camera is prepared anew."""
+PREPARATION_ANSWERS = 8
+"""What a camera is asked before it measures takes no longer than so many answers may."""
 SPOT_FROZEN_S = 600.0
 """A spot of tenths of a degree may well read the same for minutes."""
 Ask = Callable[[], Awaitable[Sequence[DeviceEvent]]]
 """One question, and what its answer says. Raises what a session may raise."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,14 @@ class Pace:
 
     poll_s: float
     answer_s_max: float
-    """Of a whole answer: a camera that sends byte by byte is silent too."""
+    """Of a whole answer."""
     frozen_s: float
     """The same picture for so long is no measurement any more; of spots see ``SPOT_FROZEN_S``."""
+
+    @property
+    def preparation_s_max(self) -> float:
+        """Of all that a camera is asked before it measures."""
+        return PREPARATION_ANSWERS * self.answer_s_max
 
 
 class Polled:
@@ -51,20 +60,11 @@ class Polled:
         """Until the camera is silent, or means nothing any more (DeviceLost), or ``ask`` raises."""
         while True:
             began_s = self._clock.monotonic_s()
-            for event in await self._answer(ask):
+            for event in await in_time(ask(), self._pace.answer_s_max, self._device):
                 await emit(self._judged(event))
             if self._rejects >= REJECTS_MAX:
                 raise DeviceLost(f"{self._device}: {REJECTS_MAX} answers in a row make no measurement")
             await self._clock.sleep(max(0.0, began_s + self._pace.poll_s - self._clock.monotonic_s()))
-
-    async def _answer(self, ask: Ask) -> Sequence[DeviceEvent]:
-        try:
-            async with asyncio.timeout(self._pace.answer_s_max):
-                return await ask()
-        except TimeoutError:
-            raise DeviceLost(
-                f"{self._device}: no whole answer within {self._pace.answer_s_max:g} s"
-            ) from None
 
     def _judged(self, event: DeviceEvent) -> DeviceEvent:
         self._rejects = self._rejects + 1 if isinstance(event, Reject) else 0
@@ -87,3 +87,12 @@ class Polled:
         if not stands:
             self._still_since_s = event.at.mono_s
         return event.at.mono_s - self._still_since_s
+
+
+async def in_time(answer: Awaitable[T], s_max: float, device: str) -> T:
+    """``answer`` within ``s_max`` seconds: a camera that sends byte by byte is silent too (DeviceLost)."""
+    try:
+        async with asyncio.timeout(s_max):
+            return await answer
+    except TimeoutError:
+        raise DeviceLost(f"{device}: no whole answer within {s_max:g} s") from None

@@ -19,7 +19,7 @@ from drivers.thermal.dahua.client import CameraCgi
 from drivers.thermal.dahua.decode import HEAT_MAPS, SPOTS, Read, frames, kept, sample_of, spots
 from drivers.thermal.dahua.preparation import heat_maps_as_numbers, identify
 from drivers.thermal.dahua.settings import DahuaThermalSettings
-from drivers.thermal_camera.polled import Pace, Polled
+from drivers.thermal_camera.polled import Pace, Polled, in_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,15 @@ class ThermalCamera:
     async def run(self, emit: Emit) -> None:
         """Until cancelled; raises DeviceLost, DeviceRefused or DeviceMisconfigured."""
         settings, context = self._settings, self._context
+        pace = Pace(settings.poll_s, settings.answer_s_max, settings.frozen_s)
         async with CameraCgi(settings, context.secrets(settings.password_secret)) as cgi:
-            await emit(await identify(cgi, settings, context.clock))
-            question = await self._question(cgi)
+            known = identify(cgi, settings, context.clock)
+            await emit(await in_time(known, pace.preparation_s_max, context.device))
+            question = await in_time(self._question(cgi), pace.preparation_s_max, context.device)
 
             async def ask() -> Sequence[DeviceEvent]:
                 return [await self._answer(cgi, question)]
 
-            pace = Pace(settings.poll_s, settings.answer_s_max, settings.frozen_s)
             await Polled(context.device, context.clock, pace).run(ask, emit)
 
     async def submit(self, command: Command) -> Receipt:

@@ -22,7 +22,7 @@ from drivers.thermal.hikvision.decode import CHANNEL, event_of
 from drivers.thermal.hikvision.preparation import Compensation, identify, without_visible_picture
 from drivers.thermal.hikvision.redaction import without_pictures
 from drivers.thermal.hikvision.settings import HikvisionThermalSettings
-from drivers.thermal_camera.polled import Pace, Polled
+from drivers.thermal_camera.polled import Pace, Polled, in_time
 
 COMPENSATION_CHECK_S = 30.0
 """So often it is seen whether somebody has switched the compensation on."""
@@ -38,18 +38,22 @@ class ThermalCamera:
     async def run(self, emit: Emit) -> None:
         """Until cancelled; raises DeviceLost, DeviceRefused or DeviceMisconfigured."""
         settings, context = self._settings, self._context
+        pace = Pace(settings.poll_s, settings.answer_s_max, settings.frozen_s)
         async with CameraIsapi(settings, context.secrets(settings.password_secret)) as isapi:
-            await emit(await identify(isapi, settings, context.clock))
-            compensation = Compensation(isapi, settings)
-            await compensation.switch_off()
-            conditions = await without_visible_picture(isapi, settings.channel)
-            matrices = Matrices(settings, context, isapi, compensation, conditions)
-            pace = Pace(settings.poll_s, settings.answer_s_max, settings.frozen_s)
+            known = identify(isapi, settings, context.clock)
+            await emit(await in_time(known, pace.preparation_s_max, context.device))
+            matrices = await in_time(self._prepared(isapi), pace.preparation_s_max, context.device)
             await Polled(context.device, context.clock, pace).run(matrices.next, emit)
 
     async def submit(self, command: Command) -> Receipt:
         """A thermometer only measures."""
         return NotExecuted(RefusalReason.UNSUPPORTED, f"a thermometer cannot do {type(command).__name__}")
+
+    async def _prepared(self, isapi: CameraIsapi) -> "Matrices":
+        compensation = Compensation(isapi, self._settings)
+        await compensation.switch_off()
+        conditions = await without_visible_picture(isapi, self._settings.channel)
+        return Matrices(self._settings, self._context, isapi, compensation, conditions)
 
 
 class Matrices:

@@ -1,5 +1,7 @@
 """The Hikvision thermal session against the simulated camera, over real sockets with real Digest."""
 
+import asyncio
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from drivers.sim.hikvision_thermal import HikvisionThermalSim, ThermalFault
 from drivers.sim.hikvision_thermal_answers import Style
 from drivers.thermal.hikvision import DRIVER, session
 from drivers.thermal.hikvision.decode import AnswerDecoder
+from drivers.thermal_camera import polled
 
 PASSWORD = "correct horse"
 MATRIX = "GET /ISAPI/Thermal/channels/2/thermometry/jpegPicWithAppendData"
@@ -60,7 +63,8 @@ def device_of(camera, capture=None, password=PASSWORD, **settings) -> Any:
         cursor=NoCursor(),
         capture=capture,
     )
-    told = {"base_url": camera.base_url, "user": "cardea", "password_secret": "camera-1", "poll_s": 0.02}
+    url = camera.base_url if camera else ""
+    told = {"base_url": url, "user": "cardea", "password_secret": "camera-1", "poll_s": 0.02}
     return DRIVER.open(DRIVER.settings.model_validate({**told, **settings}), context)
 
 
@@ -260,6 +264,31 @@ async def test_cameras_that_are_lost(camera, emitted, running, fault, why):
         camera.faults = {fault}
         with pytest.raises(DeviceLost, match=why):
             await task
+
+
+async def test_a_camera_that_never_says_who_it_is(emitted, monkeypatch):
+    """Byte by byte, each within the time that a read may take."""
+    monkeypatch.setattr(polled, "PREPARATION_ANSWERS", 1)
+
+    left = asyncio.Event()
+
+    async def drip(_, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while not writer.is_closing():
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        writer.close()
+        left.set()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        with pytest.raises(DeviceLost, match="no whole answer"):
+            await device_of(None, base_url=url, answer_s_max=0.3).run(emitted)
+        await left.wait()
+    assert not emitted.all
 
 
 @pytest.mark.parametrize(
