@@ -3,7 +3,6 @@
 It is built from PROTOCOLS.md and public descriptions alone and shares nothing with the driver.
 """
 
-import asyncio
 import gzip
 import re
 import struct
@@ -16,6 +15,7 @@ from typing import Self
 import numpy as np
 
 from cardea.runtime.clock import Clock, Entropy
+from drivers.sim.broken_answers import Broken, broken
 from drivers.sim.digest import Digest, Proof
 from drivers.sim.thermal_matrix import Celsius, Matrix
 from drivers.sim.web import Answer, Asked, WebServer
@@ -37,17 +37,11 @@ _PACKINGS: Mapping[str, tuple[str, Callable[[bytes], bytes]]] = {
 class HeatMapFault(StrEnum):
     """What goes wrong until told otherwise."""
 
-    CUT = "cut"
-    """The answer ends within the matrix, and nothing says that it should not."""
-    CUT_SHORT_OF_ITS_LENGTH = "cut_short_of_its_length"
-    """The same, but the header has promised more."""
     WRONG_SIZE = "wrong_size"
     """The header tells of one row more than there is."""
     STUCK = "stuck"
     DEAD = "dead"
     """The same everywhere."""
-    SILENT = "silent"
-    """No answer at all."""
     ERROR = "error"
     """An error under HTTP 200, as for a while after power-on."""
     LOCKED_OUT = "locked_out"
@@ -72,6 +66,7 @@ class DahuaThermalSim:
         self.scene = Matrix(*shape, seed)
         self.digest = Digest(user, password, clock, entropy)
         self.faults: set[HeatMapFault] = set()
+        self.breaks: Broken | None = None
         self.missing: set[str] = set()
         """Parts of targets that this firmware does not have."""
         self.packing = ""
@@ -168,18 +163,8 @@ class DahuaThermalSim:
         format_key = next(key for key in self.config if key.endswith("HeatMapFormat"))
         fits = self.config[format_key] == "IR-SGCC-FIR64"
         body = self._fir() if fits else FACE
-        half, promised = body[: len(body) // 2], {"Content-Length": str(len(body))}
-
-        def cut(transport: asyncio.Transport) -> None:
-            transport.write(half)
-            transport.close()
-
-        if HeatMapFault.CUT in self.faults:
-            return Answer(200, b"", "image/jpeg", stream=cut)
-        if HeatMapFault.CUT_SHORT_OF_ITS_LENGTH in self.faults:
-            return Answer(200, b"", "image/jpeg", promised, cut)
-        if HeatMapFault.SILENT in self.faults:
-            return Answer(200, b"", "image/jpeg", promised, lambda _: None)
+        if self.breaks is not None:
+            return broken(self.breaks, body, "image/jpeg")
         return self._packed(body, "image/jpeg")
 
     def _fir(self) -> bytes:

@@ -3,9 +3,7 @@
 It is built from PROTOCOLS.md and public descriptions alone and shares nothing with the driver.
 """
 
-import asyncio
 import zlib
-from collections.abc import Callable, Mapping
 from enum import StrEnum
 from types import TracebackType
 from typing import Self
@@ -14,6 +12,7 @@ import msgspec
 import numpy as np
 
 from cardea.runtime.clock import Clock, Entropy
+from drivers.sim.broken_answers import Broken, broken
 from drivers.sim.digest import Digest, Proof
 from drivers.sim.hikvision_thermal_answers import (
     Style,
@@ -36,10 +35,6 @@ _HEAT = b"\xff\xd8\xff\xe0 heat \r\n--boundary\r\n of a picture \xff\xd9"
 class ThermalFault(StrEnum):
     """What goes wrong with matrices until told otherwise."""
 
-    CUT = "cut"
-    """The answer ends within the matrix, and nothing says that it should not."""
-    CUT_SHORT_OF_ITS_LENGTH = "cut_short_of_its_length"
-    """The same, but the header has promised more."""
     WRONG_LENGTH = "wrong_length"
     """A row more is declared than comes."""
     STUCK = "stuck"
@@ -47,10 +42,6 @@ class ThermalFault(StrEnum):
     """Absolute zero everywhere."""
     HOLED = "holed"
     """Some pixels are no numbers."""
-    SILENT = "silent"
-    """No answer at all."""
-    TRICKLING = "trickling"
-    """A byte of the answer now and then."""
     BUSY = "busy"
     """The device says that it is busy."""
     GARBAGE = "garbage"
@@ -75,6 +66,7 @@ class HikvisionThermalSim:
         self.scene = Matrix(*shape, seed)
         self.digest = Digest(user, password, clock, entropy)
         self.faults: set[ThermalFault] = set()
+        self.breaks: Broken | None = None
         self.style = Style()
         self.missing: set[str] = set()
         """Ends of paths that this firmware does not have, or cannot do one method on: ``PUT /path``."""
@@ -152,9 +144,8 @@ class HikvisionThermalSim:
         kind, body = "multipart/form-data; boundary=boundary", self._parts()
         if ThermalFault.GARBAGE in self.faults:
             body = body[::-1]
-        for fault, (headers, stream) in _broken(body).items():
-            if fault in self.faults:
-                return Answer(200, b"", kind, headers, stream)
+        if self.breaks is not None:
+            return broken(self.breaks, body, kind)
         if self.packed:
             return Answer(200, zlib.compress(body), kind, {"Content-Encoding": "deflate"})
         return Answer(200, body, kind)
@@ -202,27 +193,3 @@ class HikvisionThermalSim:
     def _sends_visible(self) -> bool:
         document = self._documents[f"{self._thermal}/thermometry/pixelToPixelParam"]
         return b"<visiblePicEnabled>true" in document
-
-
-def _broken(
-    body: bytes,
-) -> Mapping[ThermalFault, tuple[Mapping[str, str], Callable[[asyncio.Transport], None]]]:
-    """Answers that do not come whole."""
-    half = body[: len(body) // 2]
-    promised = {"Content-Length": str(len(body))}
-
-    def cut(transport: asyncio.Transport) -> None:
-        transport.write(half)
-        transport.close()
-
-    def trickle(transport: asyncio.Transport) -> None:
-        if not transport.is_closing():
-            transport.write(b"\r")
-            asyncio.get_running_loop().call_later(0.01, trickle, transport)
-
-    return {
-        ThermalFault.CUT: ({}, cut),
-        ThermalFault.CUT_SHORT_OF_ITS_LENGTH: (promised, cut),
-        ThermalFault.SILENT: (promised, lambda _: None),
-        ThermalFault.TRICKLING: ({"Content-Length": "1000000"}, trickle),
-    }

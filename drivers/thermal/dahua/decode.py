@@ -1,9 +1,7 @@
 """Thermal frames and spots out of a camera's answers. Pure; garbage becomes a counted ``Reject``."""
 
-from collections.abc import Callable
-
 from cardea.contract.time import Instant
-from drivers.api import DeviceEvent, Reject, SpotMeasured, ThermalFrameCaptured, Unfit
+from drivers.api import Reject, SpotMeasured, ThermalFrameCaptured, Unfit
 from drivers.thermal.dahua.heat_map import (
     HEADER_BYTES,
     PIXELS_MAX,
@@ -15,6 +13,7 @@ from drivers.thermal.dahua.heat_map import (
 )
 from drivers.thermal.dahua.texts import is_error, value_of, values_of
 from drivers.thermal.dahua.units import DEGREES, LABELS, Unit
+from drivers.thermal_camera.answers import Read, sample_of
 from drivers.thermal_fitness import TempRange, unfit_temperatures
 
 HEAT_MAPS, SPOTS = "heat_maps", "spots"
@@ -22,34 +21,6 @@ HEAT_MAPS, SPOTS = "heat_maps", "spots"
 ANSWER_BYTES_MAX = HEADER_BYTES + 2 * PIXELS_MAX + TAIL_BYTES_MAX
 POSSIBLE = TempRange(-60.0, 1600.0)
 """What the widest of the cameras' ranges reaches."""
-SAMPLE_BYTES_MAX = 120
-_PICTURE = b"\xff\xd8"
-Read = Callable[[bytes, Instant], DeviceEvent]
-
-
-class AnswerDecoder:
-    """One answer after another; ``read`` knows what a whole one says."""
-
-    def __init__(self, read: Read) -> None:
-        self._read = read
-        self._answer = bytearray()
-        self._too_long = False
-
-    def feed(self, chunk: bytes, at: Instant) -> list[DeviceEvent]:
-        """The next bytes of an answer; what they say is known when it is whole."""
-        del at
-        self._too_long = self._too_long or len(self._answer) + len(chunk) > ANSWER_BYTES_MAX
-        if not self._too_long:
-            self._answer += chunk
-        return []
-
-    def finish(self, at: Instant) -> list[DeviceEvent]:
-        """The answer has ended."""
-        answer, too_long = bytes(self._answer), self._too_long
-        self._answer, self._too_long = bytearray(), False
-        if too_long:
-            return [Reject(at=at, reason="answer_too_long", sample=sample_of(answer))]
-        return [self._read(answer, at)] if answer else []
 
 
 def frames(meaning: Meaning) -> Read:
@@ -98,8 +69,3 @@ def kept(content: bytes) -> bytes:
         return content[: content_bytes(content)]
     except Unreadable:
         return sample_of(content)
-
-
-def sample_of(content: bytes) -> bytes:
-    """The beginning of an answer, without a byte of any picture; a spot is all in it."""
-    return content[:SAMPLE_BYTES_MAX].partition(_PICTURE)[0]

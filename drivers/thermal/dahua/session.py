@@ -16,9 +16,10 @@ from drivers.api import (
 )
 from drivers.links.http_client import Declined, Unsupported
 from drivers.thermal.dahua.client import CameraCgi
-from drivers.thermal.dahua.decode import HEAT_MAPS, SPOTS, Read, frames, kept, sample_of, spots
+from drivers.thermal.dahua.decode import HEAT_MAPS, SPOTS, frames, kept, spots
 from drivers.thermal.dahua.preparation import heat_maps_as_numbers, identify
 from drivers.thermal.dahua.settings import DahuaThermalSettings
+from drivers.thermal_camera.answers import Read, sample_of
 from drivers.thermal_camera.polled import Pace, Polled, in_time
 
 

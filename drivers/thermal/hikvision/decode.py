@@ -6,9 +6,10 @@ A pixel of 16 bits becomes a count by adding 32768, which the frame's scale undo
 import numpy as np
 
 from cardea.contract.time import Instant
-from drivers.api import CELSIUS, DeviceEvent, LinearScale, RawFrame, Reject, ThermalFrameCaptured, Unfit
+from drivers.api import CELSIUS, LinearScale, RawFrame, Reject, ThermalFrameCaptured, Unfit
 from drivers.thermal.hikvision.declared import Declared, Unreadable
 from drivers.thermal.hikvision.parts import Answer, answer_of
+from drivers.thermal_camera.answers import sample_of
 from drivers.thermal_fitness import TempRange, unfit_temperatures
 
 CHANNEL = "answers"
@@ -16,34 +17,8 @@ CHANNEL = "answers"
 ANSWER_BYTES_MAX = 24 * 1024 * 1024
 POSSIBLE = TempRange(-60.0, 1600.0)
 """What the widest of the cameras' ranges reaches."""
-SAMPLE_BYTES_MAX = 120
 _HALF = 32768
 _KELVIN = 273.15
-_PICTURE = b"\xff\xd8"
-
-
-class AnswerDecoder:
-    """One answer after another."""
-
-    def __init__(self) -> None:
-        self._answer = bytearray()
-        self._too_long = False
-
-    def feed(self, chunk: bytes, at: Instant) -> list[DeviceEvent]:
-        """The next bytes of an answer; what they say is known when it is whole."""
-        del at
-        self._too_long = self._too_long or len(self._answer) + len(chunk) > ANSWER_BYTES_MAX
-        if not self._too_long:
-            self._answer += chunk
-        return []
-
-    def finish(self, at: Instant) -> list[DeviceEvent]:
-        """The answer has ended."""
-        answer, too_long = bytes(self._answer), self._too_long
-        self._answer, self._too_long = bytearray(), False
-        if too_long:
-            return [Reject(at=at, reason="answer_too_long", sample=sample_of(answer))]
-        return [event_of(answer, at)] if answer else []
 
 
 def event_of(content: bytes, at: Instant) -> ThermalFrameCaptured | Reject:
@@ -55,11 +30,6 @@ def event_of(content: bytes, at: Instant) -> ThermalFrameCaptured | Reject:
     raw, scale = _pixels(answer), _scale(answer.declared)
     unfit = Unfit.FROZEN if answer.declared.frozen else unfit_temperatures(raw, scale, POSSIBLE)
     return ThermalFrameCaptured(at=at, raw=raw, scale=scale, unfit=unfit)
-
-
-def sample_of(content: bytes) -> bytes:
-    """The beginning of an answer that is not understood, without a byte of any picture."""
-    return content[:SAMPLE_BYTES_MAX].partition(_PICTURE)[0]
 
 
 def _pixels(answer: Answer) -> RawFrame:

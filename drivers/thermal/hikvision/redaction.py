@@ -7,8 +7,8 @@ mixed the other. Both are left out, and their lengths are 0 in the JSON: what st
 import json
 
 from drivers.thermal.hikvision.declared import NAME, Declared, Unreadable
-from drivers.thermal.hikvision.decode import sample_of
 from drivers.thermal.hikvision.parts import answer_of
+from drivers.thermal_camera.answers import sample_of
 
 _BOUNDARY = b"--boundary"
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import Conditions, Reject, SpotMeasured, ThermalFrameCaptured, Unfit
-from drivers.thermal.dahua.decode import ANSWER_BYTES_MAX, AnswerDecoder, frames, kept, spots
+from drivers.thermal.dahua.decode import ANSWER_BYTES_MAX, frames, kept, spots
 from drivers.thermal.dahua.heat_map import Meaning
 from drivers.thermal.dahua.texts import is_error, is_refusal, reason_of, value_of, values_of
+from drivers.thermal_camera.answers import AnswerDecoder
 
 AT = Instant(1000.0, dt.datetime(2026, 5, 4, 3, 2, 1, tzinfo=dt.UTC), ClockQuality.SYNCHRONISED)
 TOLD = {"transmission": 1.0, "emissivity": 0.97, "distance": 1.5, "ambient": 23.5, "humidity": 45.0}
@@ -185,7 +186,7 @@ def test_what_cannot_be_is_unfit(raw, unfit):
 
 
 def test_an_answer_beyond_all_bounds_is_not_kept():
-    decoder = AnswerDecoder(frames(CELSIUS))
+    decoder = AnswerDecoder(frames(CELSIUS), ANSWER_BYTES_MAX)
     for _ in range(3):
         decoder.feed(bytes(ANSWER_BYTES_MAX // 2), AT)
     (event,) = decoder.finish(AT)

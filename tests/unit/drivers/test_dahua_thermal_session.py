@@ -20,6 +20,7 @@ from drivers.api import (
     ThermalFrameCaptured,
     Unfit,
 )
+from drivers.sim.broken_answers import Broken
 from drivers.sim.dahua_thermal import DahuaThermalSim, HeatMapFault
 from drivers.thermal.dahua import DRIVER
 from drivers.thermal_camera import polled
@@ -238,23 +239,23 @@ async def test_a_reboot_between_two_answers(camera, emitted, running):
         await emitted.until(unfit(None), since=len(emitted.all))
 
 
-@pytest.mark.parametrize("fault", [HeatMapFault.CUT, HeatMapFault.WRONG_SIZE])
-async def test_heat_maps_that_do_not_hold_together(camera, emitted, running, fault):
+@pytest.mark.parametrize("breaks", [Broken.CUT, None])
+async def test_heat_maps_that_do_not_hold_together(camera, emitted, running, breaks):
     async with running(device_of(camera).run(emitted)):
         await emitted.until(unfit(None))
-        camera.faults = {fault}
+        camera.breaks, camera.faults = breaks, {HeatMapFault.WRONG_SIZE} if breaks is None else set()
         await emitted.until(is_reject)
-        camera.faults = set()
+        camera.breaks, camera.faults = None, set()
         await emitted.until(unfit(None), since=len(emitted.all))
     reasons = {reject.reason for reject in emitted.of(Reject)}
     assert reasons == {"heat_map_length_does_not_fit_height_and_width"}
 
 
-@pytest.mark.parametrize("fault", [HeatMapFault.CUT_SHORT_OF_ITS_LENGTH, HeatMapFault.SILENT])
-async def test_cameras_that_are_lost(camera, emitted, running, fault):
+@pytest.mark.parametrize("breaks", [Broken.CUT_SHORT_OF_ITS_LENGTH, Broken.SILENT, Broken.TRICKLING])
+async def test_cameras_that_are_lost(camera, emitted, running, breaks):
     async with running(device_of(camera, answer_s_max=0.3).run(emitted)) as task:
         await emitted.until(unfit(None))
-        camera.faults = {fault}
+        camera.breaks = breaks
         with pytest.raises(DeviceLost):
             await task
 

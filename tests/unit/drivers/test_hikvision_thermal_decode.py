@@ -15,9 +15,10 @@ from drivers.sim.hikvision_thermal import FACE
 from drivers.sim.hikvision_thermal_answers import Style, multipart
 from drivers.thermal.hikvision.compensation import OFF, compensates
 from drivers.thermal.hikvision.conditions import conditions_of
-from drivers.thermal.hikvision.decode import ANSWER_BYTES_MAX, AnswerDecoder, event_of
+from drivers.thermal.hikvision.decode import ANSWER_BYTES_MAX, event_of
 from drivers.thermal.hikvision.documents import Document, NotADocument
 from drivers.thermal.hikvision.redaction import without_pictures
+from drivers.thermal_camera.answers import AnswerDecoder
 
 AT = Instant(1000.0, dt.datetime(2026, 5, 4, 3, 2, 1, tzinfo=dt.UTC), ClockQuality.SYNCHRONISED)
 HEAT = b"\xff\xd8\xff\xe0 heat \r\n--boundary\r\nContent-Type: image/jpeg\r\n\r\n \xff\xd9"
@@ -191,7 +192,7 @@ def test_scales_that_are_none(name, wrong):
     ],
 )
 def test_what_is_no_answer(content, expected):
-    decoder = AnswerDecoder()
+    decoder = AnswerDecoder(event_of, ANSWER_BYTES_MAX)
     assert decoder.feed(content, AT) == []
     assert [event.reason for event in decoder.finish(AT)] == ([expected] if expected else [])
 
@@ -241,7 +242,7 @@ def test_a_picture_that_somebody_has_frozen():
 
 
 def test_an_answer_beyond_all_bounds_is_not_kept():
-    decoder = AnswerDecoder()
+    decoder = AnswerDecoder(event_of, ANSWER_BYTES_MAX)
     for _ in range(4):
         decoder.feed(bytes(ANSWER_BYTES_MAX // 3), AT)
     (event,) = decoder.finish(AT)

@@ -22,11 +22,13 @@ from drivers.api import (
     ThermalFrameCaptured,
     Unfit,
 )
+from drivers.sim.broken_answers import Broken
 from drivers.sim.hikvision_thermal import HikvisionThermalSim, ThermalFault
 from drivers.sim.hikvision_thermal_answers import Style
 from drivers.thermal.hikvision import DRIVER, session
-from drivers.thermal.hikvision.decode import AnswerDecoder
+from drivers.thermal.hikvision.decode import ANSWER_BYTES_MAX, event_of
 from drivers.thermal_camera import polled
+from drivers.thermal_camera.answers import AnswerDecoder
 
 PASSWORD = "correct horse"
 MATRIX = "GET /ISAPI/Thermal/channels/2/thermometry/jpegPicWithAppendData"
@@ -66,6 +68,17 @@ def device_of(camera, capture=None, password=PASSWORD, **settings) -> Any:
     url = camera.base_url if camera else ""
     told = {"base_url": url, "user": "cardea", "password_secret": "camera-1", "poll_s": 0.02}
     return DRIVER.open(DRIVER.settings.model_validate({**told, **settings}), context)
+
+
+def fail(camera, fault):
+    if isinstance(fault, Broken):
+        camera.breaks = fault
+    else:
+        camera.faults = {fault}
+
+
+def recover(camera):
+    camera.breaks, camera.faults = None, set()
 
 
 def is_frame(event):
@@ -194,16 +207,16 @@ async def test_no_picture_is_kept_even_of_a_camera_that_goes_on_sending_them(cam
     capture = Capture()
     async with running(device_of(camera, capture).run(emitted)):
         assert (await emitted.until(unfit(None))).conditions is not None
-        for fault in (ThermalFault.CUT, ThermalFault.WRONG_LENGTH):
-            camera.faults = {fault}
+        for fault in (Broken.CUT, ThermalFault.WRONG_LENGTH):
+            fail(camera, fault)
             await emitted.until(lambda e: isinstance(e, Reject), since=len(emitted.all))
-            camera.faults = set()
+            recover(camera)
             await emitted.until(unfit(None), since=len(emitted.all))
     written = b"".join(chunk for _, chunk, _ in capture.written)
     assert b"face" not in written
     assert b"\xff\xd8\xff" not in written
     assert not [reject for reject in emitted.of(Reject) if b"face" in reject.sample]
-    decoder = AnswerDecoder()
+    decoder = AnswerDecoder(event_of, ANSWER_BYTES_MAX)
     at = SystemClock().now()
     decoder.feed(capture.written[0][1], at)
     (again,) = decoder.finish(at)
@@ -231,7 +244,7 @@ async def test_a_reboot_between_two_answers(camera, emitted, running):
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (ThermalFault.CUT, "p2p_data_len_does_not_fit"),
+        (Broken.CUT, "p2p_data_len_does_not_fit"),
         (ThermalFault.WRONG_LENGTH, "p2p_data_len_does_not_fit"),
         (ThermalFault.GARBAGE, "part_head_unreadable"),
     ],
@@ -239,12 +252,12 @@ async def test_a_reboot_between_two_answers(camera, emitted, running):
 async def test_answers_that_do_not_hold_together(camera, emitted, running, fault, reason):
     async with running(device_of(camera).run(emitted)) as task:
         await emitted.until(unfit(None))
-        camera.faults = {fault}
+        fail(camera, fault)
         await emitted.until(lambda e: isinstance(e, Reject))
-        camera.faults = set()
+        recover(camera)
         await emitted.until(unfit(None), since=len(emitted.all))
         assert {reject.reason for reject in emitted.of(Reject)} == {reason}
-        camera.faults = {fault}
+        fail(camera, fault)
         with pytest.raises(DeviceLost, match="5 answers in a row"):
             await task
 
@@ -252,16 +265,16 @@ async def test_answers_that_do_not_hold_together(camera, emitted, running, fault
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        (ThermalFault.CUT_SHORT_OF_ITS_LENGTH, "peer closed|incomplete|Read"),
-        (ThermalFault.SILENT, "whole answer|Timeout"),
-        (ThermalFault.TRICKLING, "no whole answer within 0.3 s"),
+        (Broken.CUT_SHORT_OF_ITS_LENGTH, "peer closed|incomplete|Read"),
+        (Broken.SILENT, "whole answer|Timeout"),
+        (Broken.TRICKLING, "no whole answer within 0.3 s"),
         (ThermalFault.BUSY, "503 deviceBusy"),
     ],
 )
 async def test_cameras_that_are_lost(camera, emitted, running, fault, why):
     async with running(device_of(camera, answer_s_max=0.3).run(emitted)) as task:
         await emitted.until(unfit(None))
-        camera.faults = {fault}
+        fail(camera, fault)
         with pytest.raises(DeviceLost, match=why):
             await task
 
