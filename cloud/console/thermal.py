@@ -67,20 +67,15 @@ class Thermal:
         self._laid = tuple(found)
         self._page.clear()
         with self._page:
-            positions = {key: seen for key, seen in found.items() if key[2]}
-            if positions:
-                ui.label(say.text("Where people are measured")).classes("text-subtitle1 text-weight-medium")
+            self._positions, self._scenes = {}, {}
             with ui.row().classes("w-full gap-4 items-start"):
-                self._positions = {
-                    key: PositionCard(reader, seen, names[key[0]], ask) for key, seen in positions.items()
-                }
-            things = {key: seen for key, seen in found.items() if not key[2]}
-            if things and positions:
-                ui.label(say.text("Scenes without people")).classes("text-subtitle1 text-weight-medium")
-            with ui.row().classes("w-full gap-4 items-start"):
-                self._scenes = {
-                    key: SceneCard(reader, seen, names[key[0]], "scene") for key, seen in things.items()
-                }
+                for key, seen in sorted(found.items(), key=lambda one: not one[0][2]):
+                    if key[2]:
+                        self._positions[key] = PositionCard(reader, seen, names[key[0]], ask)
+                    else:
+                        self._scenes[key] = SceneCard(reader, seen, names[key[0]], "scene")
+                        with self._scenes[key].badges:
+                            ui.badge(say.text("Without people"), color="blue-grey-7")
             if not found:
                 self._empty()
 

@@ -489,8 +489,7 @@ async def test_a_position_stands_beside_the_scenes_with_its_line_and_its_sum(tow
     await send_scene(town, **POSITION)
     await until(lambda: texts(user, marker="position-age") == ["Live"])
     for words in (
-        "Where people are measured",
-        "Scenes without people",
+        "Without people",
         "People blurred",
         "36.2°C (±0.4°C): below the limit of 37.3°C",
         "raw 34.91 + 0.31 radiometry + 1.02 reference + 0.00 site = 36.24 ± 0.42 °C",
