@@ -44,6 +44,8 @@ class HeatMapFault(StrEnum):
     """The same everywhere."""
     ERROR = "error"
     """An error under HTTP 200, as for a while after power-on."""
+    NAMELESS = "nameless"
+    """It does not say who it is."""
     LOCKED_OUT = "locked_out"
     """The password is not accepted, which is said under HTTP 200."""
 
@@ -121,6 +123,8 @@ class DahuaThermalSim:
         thermal = f"channel={self._channel}"
         match target.partition("?"):
             case ("magicBox.cgi", _, "action=getSystemInfo"):
+                if HeatMapFault.NAMELESS in self.faults:
+                    return Answer(200, b"<html/>")
                 about = b"appAutoStart=true\r\ndeviceType=TPC-BF2241-T\r\nserialNumber=6G03A7EPAZ00156\r\n"
                 return self._packed(about, _TEXT)
             case ("magicBox.cgi", _, "action=getSoftwareVersion"):

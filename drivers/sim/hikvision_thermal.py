@@ -44,6 +44,8 @@ class ThermalFault(StrEnum):
     """Some pixels are no numbers."""
     BUSY = "busy"
     """The device says that it is busy."""
+    DECLINES = "declines"
+    """The user may not read them."""
     GARBAGE = "garbage"
 
 
@@ -72,6 +74,8 @@ class HikvisionThermalSim:
         """Ends of paths that this firmware does not have, or cannot do one method on: ``PUT /path``."""
         self.locked = False
         """Its compensation cannot be changed from outside."""
+        self.forgetful = False
+        """It says that it has changed its compensation, and has not."""
         self.packed = False
         """Answers are compressed, whether they were asked for so or not."""
         self.asked: list[str] = []
@@ -79,7 +83,8 @@ class HikvisionThermalSim:
         self._pixel_bytes = pixel_bytes
         self._last_c: Celsius | None = None
         self._thermal = f"/ISAPI/Thermal/channels/{channel}"
-        self._documents = documents(self._thermal)
+        self.documents = documents(self._thermal)
+        """Its configuration by path."""
         self._web = WebServer(self._serve, "127.0.0.1", port)
 
     async def __aenter__(self) -> Self:
@@ -100,14 +105,13 @@ class HikvisionThermalSim:
     def compensates(self) -> bool:
         """Whether its readings are bent."""
         return (
-            b"<temperatureCompensation>true"
-            in self._documents[f"{self._thermal}/bodyTemperatureCompensation"]
+            b"<temperatureCompensation>true" in self.documents[f"{self._thermal}/bodyTemperatureCompensation"]
         )
 
     def switch_compensation_on(self) -> None:
         """Somebody does so on the camera's own page."""
         path = f"{self._thermal}/bodyTemperatureCompensation"
-        self._documents[path] = compensation(on=True)
+        self.documents[path] = compensation(on=True)
 
     async def reboot(self) -> None:
         """It cuts all connections and forgets its nonces."""
@@ -121,26 +125,29 @@ class HikvisionThermalSim:
             return Answer(401, b"", headers={"WWW-Authenticate": self.digest.challenge(proof)})
         self.asked.append(f"{asked.method} {asked.path}")
         if any(self.asked[-1].endswith(end) for end in self.missing):
-            return status(404, "notSupport")
+            return status(asked, 404, "notSupport")
         if asked.path == f"{self._thermal}/thermometry/jpegPicWithAppendData":
-            return self._matrix()
-        if asked.path not in self._documents:
-            return status(404, "notSupport")
+            return self._matrix(asked)
+        if asked.path not in self.documents:
+            return status(asked, 404, "notSupport")
         return self._document(asked)
 
     def _document(self, asked: Asked) -> Answer:
         if asked.method == "GET":
-            return Answer(200, self._documents[asked.path])
+            return Answer(200, self.documents[asked.path])
         if self.locked and asked.path.endswith("bodyTemperatureCompensation"):
-            return status(403, "lowPrivilege")
-        if root_name(asked.body) != root_name(self._documents[asked.path]):
-            return status(400, "badXmlContent")
-        self._documents[asked.path] = asked.body
-        return status(200, "ok")
+            return status(asked, 403, "lowPrivilege")
+        if root_name(asked.body) != root_name(self.documents[asked.path]):
+            return status(asked, 400, "badXmlContent")
+        if not self.forgetful:
+            self.documents[asked.path] = asked.body
+        return status(asked, 200, "ok")
 
-    def _matrix(self) -> Answer:
+    def _matrix(self, asked: Asked) -> Answer:
         if ThermalFault.BUSY in self.faults:
-            return status(503, "deviceBusy")
+            return status(asked, 503, "deviceBusy")
+        if ThermalFault.DECLINES in self.faults:
+            return status(asked, 403, "lowPrivilege")
         kind, body = "multipart/form-data; boundary=boundary", self._parts()
         if ThermalFault.GARBAGE in self.faults:
             body = body[::-1]
@@ -191,5 +198,5 @@ class HikvisionThermalSim:
         return multipart([*parts, *([("image/pjpeg", visible)] if visible else [])], self.style)
 
     def _sends_visible(self) -> bool:
-        document = self._documents[f"{self._thermal}/thermometry/pixelToPixelParam"]
+        document = self.documents[f"{self._thermal}/thermometry/pixelToPixelParam"]
         return b"<visiblePicEnabled>true" in document

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+import msgspec
 from defusedxml import ElementTree
 
-from drivers.sim.web import Answer
+from drivers.sim.web import Answer, Asked
 
 _NAMESPACE = 'version="2.0" xmlns="http://www.isapi.org/ver20/XMLSchema"'
 
@@ -77,10 +78,14 @@ def _xml(root: str, inner: str) -> bytes:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} {_NAMESPACE}>{inner}</{root}>\n'.encode()
 
 
-def status(code: int, word: str) -> Answer:
-    """What it says to a request other than by an answer to it."""
-    said = f"<statusCode>{1 if code == 200 else 4}</statusCode><subStatusCode>{word}</subStatusCode>"
-    return Answer(code, _xml("ResponseStatus", said))
+def status(asked: Asked, code: int, word: str) -> Answer:
+    """What it says to a request other than by an answer to it; in JSON where that was asked for."""
+    said = {"statusCode": 1 if code == 200 else 4, "subStatusCode": word}
+    if asked.target.endswith("format=json"):
+        return Answer(code, msgspec.json.encode(said), "application/json")
+    return Answer(
+        code, _xml("ResponseStatus", "".join(f"<{key}>{value}</{key}>" for key, value in said.items()))
+    )
 
 
 def root_name(content: bytes) -> str:

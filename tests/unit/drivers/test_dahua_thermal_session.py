@@ -305,6 +305,18 @@ async def test_what_is_no_thermal_camera(camera, emitted, missing, spot, why):
         await device_of(camera, spot=spot).run(emitted)
 
 
+async def test_a_device_that_answers_otherwise(camera, emitted):
+    camera.faults = {HeatMapFault.NAMELESS}
+    with pytest.raises(DeviceMisconfigured, match="no Dahua camera"):
+        await device_of(camera).run(emitted)
+
+
+async def test_a_user_who_may_not_set_the_format(camera, emitted):
+    camera.missing = {"setConfig"}
+    with pytest.raises(DeviceMisconfigured, match=r"IR-SGCC-FIR64 \(Not Implemented!\)"):
+        await device_of(camera).run(emitted)
+
+
 async def test_a_channel_without_heat_maps(camera, emitted):
     with pytest.raises(DeviceLost, match=r"gives no heat_maps now \(Bad Request!\)"):
         await device_of(camera, channel=1).run(emitted)

@@ -24,7 +24,7 @@ from drivers.api import (
 )
 from drivers.sim.broken_answers import Broken
 from drivers.sim.hikvision_thermal import HikvisionThermalSim, ThermalFault
-from drivers.sim.hikvision_thermal_answers import Style
+from drivers.sim.hikvision_thermal_answers import Style, compensation
 from drivers.thermal.hikvision import DRIVER, session
 from drivers.thermal.hikvision.decode import ANSWER_BYTES_MAX, event_of
 from drivers.thermal_camera import polled
@@ -163,6 +163,28 @@ async def test_compensation_that_cannot_be_switched_off(camera, emitted):
     assert not emitted.of(ThermalFrameCaptured)
 
 
+async def test_compensation_that_stays_on_whatever_the_camera_says(camera, emitted):
+    camera.forgetful = True
+    with pytest.raises(DeviceMisconfigured, match="does not take the setting"):
+        await run_to_its_end(device_of(camera), emitted)
+    assert camera.asked.count(f"PUT {COMPENSATION}") == 2
+
+
+async def test_compensation_that_is_off_already(camera, emitted, running):
+    camera.documents[COMPENSATION] = compensation(on=False)
+    async with running(device_of(camera).run(emitted)):
+        await emitted.until(unfit(None))
+    assert f"PUT {COMPENSATION}" not in camera.asked
+
+
+async def test_a_camera_that_says_that_it_has_no_compensation(camera, emitted, running):
+    capabilities = "/ISAPI/Thermal/capabilities"
+    camera.documents[capabilities] = camera.documents[capabilities].replace(b">true<", b">false<")
+    async with running(device_of(camera).run(emitted)):
+        await emitted.until(unfit(None))
+    assert f"GET {COMPENSATION}" not in camera.asked
+
+
 async def test_compensation_that_cannot_be_read(camera, emitted, running):
     camera.missing = {"bodyTemperatureCompensation"}
     with pytest.raises(DeviceMisconfigured, match="seen_off"):
@@ -269,6 +291,7 @@ async def test_answers_that_do_not_hold_together(camera, emitted, running, fault
         (Broken.SILENT, "whole answer|Timeout"),
         (Broken.TRICKLING, "no whole answer within 0.3 s"),
         (ThermalFault.BUSY, "503 deviceBusy"),
+        (ThermalFault.DECLINES, r"no temperature matrix now \(lowPrivilege\)"),
     ],
 )
 async def test_cameras_that_are_lost(camera, emitted, running, fault, why):
@@ -336,6 +359,12 @@ async def test_a_wrong_password(camera, emitted):
 async def test_another_camera_than_expected(camera, emitted):
     with pytest.raises(DeviceMisconfigured, match="expected is 'X'"):
         await run_to_its_end(device_of(camera, serial="X"), emitted)
+
+
+async def test_another_device_than_one_of_hikvision(camera, emitted):
+    camera.documents["/ISAPI/System/deviceInfo"] = b"<html/>"
+    with pytest.raises(DeviceMisconfigured, match="no Hikvision device"):
+        await run_to_its_end(device_of(camera), emitted)
 
 
 @pytest.mark.parametrize("missing", ["deviceInfo", "jpegPicWithAppendData"])
