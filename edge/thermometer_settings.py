@@ -153,7 +153,7 @@ class Thermometer(Settings):
         default=300,
         ge=1,
         le=1000000,
-        description="The largest circle in a face holds so many at least: one too far away reads too cold; pixels",
+        description="The largest circle in a face holds so many at least: a far one reads too cold; pixels",
     )
     steady_frames: int = Field(
         default=5, ge=2, le=60, description="Frames or spots in a row that must agree before one is believed"

@@ -15,6 +15,11 @@ SMALLER = 0.75
 CHEST = 0.5
 """A face is at least so large, as a share, as what is found of its chest."""
 
+HEAD = 1.25
+ABOVE = 1.8
+"""A head reaches so many radii to each side of the middle of its face, and above it."""
+
+Area = tuple[slice, slice]
 Up = tuple[int, int]
 """Where the tops of heads point in the picture: one row up is (-1, 0); a camera may stand on its side."""
 UPS: tuple[Up, ...] = ((-1, 0), (0, -1), (1, 0), (0, 1))
@@ -34,10 +39,15 @@ def is_chest(circle: Circle, faces: Iterable[Circle], up: Up | None) -> bool:
     )
 
 
-def body(face: Circle, up: Up) -> tuple[slice, slice]:
-    """Rows and columns that the body below a face fills, for an array."""
-    side, length = math.ceil(BODY * face.radius_px), math.ceil(BELOW[1] * face.radius_px)
-    return _span(round(face.row), up[0], side, length), _span(round(face.column), up[1], side, length)
+def areas(face: Circle, up: Up) -> tuple[Area, Area]:
+    """Rows and columns that the head of this face and the body below it fill, for an array."""
+    return _area(face, up, HEAD, ABOVE, BELOW[0]), _area(face, up, BODY, -BELOW[0], BELOW[1])
+
+
+def _area(face: Circle, up: Up, beside: float, above: float, below: float) -> Area:
+    side_px, above_px, below_px = (math.ceil(radii * face.radius_px) for radii in (beside, above, below))
+    rows = _span(round(face.row), up[0], side_px, above_px, below_px)
+    return rows, _span(round(face.column), up[1], side_px, above_px, below_px)
 
 
 def pointing(down: float, right: float) -> Up:
@@ -65,7 +75,7 @@ def _away(circle: Circle, face: Circle, up: Up) -> tuple[float, float]:
     return -(down * up[0] + right * up[1]), abs(down * up[1] - right * up[0])
 
 
-def _span(at: int, up: int, side: int, length: int) -> slice:
-    """From a face down, or to both sides of it."""
-    before, after = (side, side) if up == 0 else (0, length) if up < 0 else (length, 0)
+def _span(at: int, up: int, side: int, above: int, below: int) -> slice:
+    """To both sides of a face, or from above it to below it."""
+    before, after = (side, side) if up == 0 else (above, below) if up < 0 else (below, above)
     return slice(max(0, at - before), max(0, at + after + 1))

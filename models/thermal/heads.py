@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from drivers.api import RawFrame
-from models.thermal.bodies import Up, body, is_chest, is_hand, pointing
+from models.thermal.bodies import Up, areas, is_chest, is_hand, pointing
 from models.thermal.disc import Circle
 from models.thermal.face_shape import AROUND, CLOSINGS_PX, Counts, Mask, face, round_kernel, widest
 from models.thermal.presence import BELIEVABLE_C_MAX
@@ -168,14 +168,22 @@ def _people(scene: _Scene, least: float) -> list[Head]:
     """Face by face: what belongs to a person is taken out, then what is left is looked at again."""
     found: list[Head] = []
     for group in _groups(scene):
+        together: list[Head] = []
         for _ in range(HEADS_MAX):
             head = _head(scene, group, least)
             if head is None:
                 break
-            if not is_hand(head.circle, (one.circle for one in found), scene.up):
-                found.append(head)
-            _take_out(scene, group, head.circle)
-    return [head for head in found if not is_chest(head.circle, (one.circle for one in found), scene.up)]
+            if not is_hand(head.circle, (one.circle for one in (*found, *together)), scene.up):
+                together.append(head)
+            _take_out(scene, head.circle)
+        faces = _without_chests(together, scene.up)
+        found += faces if len(faces) == 1 else [replace(head, up=None) for head in faces]
+    return _without_chests(found, scene.up)
+
+
+def _without_chests(found: list[Head], up: Up | None) -> list[Head]:
+    circles = [head.circle for head in found]
+    return [head for head in found if not is_chest(head.circle, circles, up)]
 
 
 def _groups(scene: _Scene) -> Iterator[_Group]:
@@ -233,13 +241,11 @@ def _is_housing(circle: Circle, discs: Iterable[Circle]) -> bool:
     return any(disc.away_px(circle) <= circle.radius_px + HOUSING_RADII * disc.radius_px for disc in discs)
 
 
-def _take_out(scene: _Scene, group: _Group, circle: Circle) -> None:
-    """A face and the body below it are no other person; nor is what hangs together with it, as long as nobody
-    knows where below is.
-    """
+def _take_out(scene: _Scene, circle: Circle) -> None:
+    """A head and the body below it are no other person."""
     if scene.up is None:
-        group.skin[group.mine > 0] = 0
+        middle = round(circle.column), round(circle.row)
+        cv2.circle(scene.skin, middle, math.ceil(AROUND * circle.radius_px), 0, cv2.FILLED)
         return
-    middle = round(circle.column), round(circle.row)
-    cv2.circle(scene.skin, middle, math.ceil(AROUND * circle.radius_px), 0, cv2.FILLED)
-    scene.skin[body(circle, scene.up)] = 0
+    for area in areas(circle, scene.up):
+        scene.skin[area] = 0

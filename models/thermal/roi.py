@@ -45,15 +45,6 @@ class Region:
         return part if part.size > TOP else None
 
 
-def warm_pixels(raw: RawFrame, region: Region, meter: Radiometer, from_c: float) -> int:
-    """How many pixels of ``region`` are at ``from_c`` or above: the nearer a face, the more of them."""
-    part = region.of(raw)
-    if part is None:
-        return 0
-    least = float(meter.counts(from_c))
-    return int(np.count_nonzero(part >= least)) if math.isfinite(least) else 0
-
-
 @dataclass(frozen=True, slots=True)
 class Hottest:
     """What the hottest part of a region shows, °C."""

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from drivers.api import CELSIUS, Conditions, LinearScale, Planck
 from models.thermal.radiometry import radiometer
-from models.thermal.roi import Region, hottest, warm_pixels
+from models.thermal.roi import Region, hottest
 
 METER = radiometer(LinearScale(gain_c=0.01, offset_c=-273.15), None)
 CAMERA = radiometer(Planck(r1=21106.77, r2=0.012545258, b=1501.0, f=1.0, o=-7340.0), Conditions())
@@ -86,13 +86,11 @@ def test_a_region_that_is_not_in_the_frame_says_nothing(case: str) -> None:
     assert hottest(frame(), REGIONS[case], METER) is None
 
 
-def test_warm_pixels_are_counted_on_the_counts() -> None:
-    raw = frame(*((10 + i, 20, 33.0) for i in range(7)), (50, 50, 32.99), (60, 60, 36.0))
-    assert warm_pixels(raw, WHOLE, METER, 33.0) == 8
-    assert warm_pixels(raw, Region(top=0, left=0, bottom=30, right=160), METER, 33.0) == 7
-    assert warm_pixels(raw, Region(top=0, left=0, bottom=300, right=160), METER, 33.0) == 0
-    assert warm_pixels(raw, WHOLE, METER, 400.0) == 0
-    assert warm_pixels(raw, WHOLE, METER, float("nan")) == 0
+def test_a_region_of_few_rows_is_looked_at_as_a_whole() -> None:
+    raw = frame(*((10, 20 + i, 35.0 + 0.1 * i) for i in range(5)))
+    found = hottest(raw, Region(top=9, left=10, bottom=12, right=60), METER)
+    assert found is not None
+    assert found.mean_c == pytest.approx(35.25)
 
 
 edge = st.integers(-2, 12)
@@ -137,7 +135,6 @@ def test_a_frame_of_degrees_is_measured_like_one_of_counts() -> None:
     assert found is not None
     assert found.mean_c == pytest.approx(35.05, abs=1e-5)
     assert found.median_c == pytest.approx(-3.0)
-    assert warm_pixels(celsius(*face), SMALL, DEGREES, 35.0) == 3
 
 
 @pytest.mark.parametrize("pixel", [float("nan"), float("inf"), -float("inf")])

@@ -512,6 +512,15 @@ def test_nobody_before_a_pyrometer_is_no_reading() -> None:
     assert pyrometer.condition is NotScreened.NOBODY_THERE
 
 
+def test_a_moment_of_nobody_before_a_pyrometer_is_a_turned_head() -> None:
+    pyrometer = Pyrometer()
+    (first,) = pyrometer.show(35.5, 8)
+    pyrometer.show(24.0, 3)
+    assert [told.presence for told in pyrometer.show(35.5, 20)] == [first.presence] * 2
+    pyrometer.show(24.0, 9)
+    assert pyrometer.show(35.5, 8)[0].presence == first.presence + 1
+
+
 @given(temp_c=st.none() | st.floats(), unfit=st.none() | st.sampled_from(Unfit), u=st.none() | st.just(0.2))
 def test_whatever_a_pyrometer_says_no_reading_is_without_number_or_reason(
     temp_c: float | None, unfit: Unfit | None, u: float | None
