@@ -83,7 +83,7 @@ def test_a_face_is_found_where_it_is_and_as_wide_as_it_is(width_px: int, up: Up 
 @pytest.mark.parametrize("turns", range(4))
 def test_a_camera_may_stand_on_its_side_and_people_say_so(turns: int) -> None:
     upright = person(wall(160, 160), 60, 80, 34)
-    ellipse(upright, 92, 80, 16, 8, SKIN_C - 0.5)
+    ellipse(upright, 98, 80, 34, 4, SKIN_C - 0.5)
     turned = np.ascontiguousarray(np.rot90(upright, turns))
     head = found(turned, None)[0]
     assert head.up == UPS[turns]
