@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cardea.contract.orders import (
     ApproveEpoch,
@@ -160,7 +161,14 @@ class Gateway:
         limits = thresholds(settings.portals)
         self._views = PositionViews(thermometers, limits, host.clock, self._publish, self._note)
         self._thermometry = Thermometry(
-            means.drivers, thermometers, settings.portals, advised, alerts, report, self._views.take
+            means.drivers,
+            thermometers,
+            settings.portals,
+            advised,
+            alerts,
+            report,
+            self._views.take,
+            ZoneInfo(settings.gateway.time_zone),
         )
         self._scenes = Scenes(settings.scenes, thermometers, host.clock, self._publish)
         self._router = Router(

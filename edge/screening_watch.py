@@ -6,6 +6,7 @@ as it does when a sensor drifts, somebody moves the blackbody or a door is left 
 """
 
 import datetime as dt
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from models.thermal.reading import Reading
 
 DRIFTED = frozenset({NotScreened.REFERENCE_DRIFTING, NotScreened.GAIN_UNFIT})
 """What was usual before says nothing of what comes after."""
+BESIDE_MAX = 16
+"""So many people may stand there at once."""
 MOVED_C = 0.3
 """Nor after a flat-field correction that moved the sensor's error by more. A smaller move lies within what
 people differ by, and some sensors correct themselves every few minutes: none would ever have a baseline."""
@@ -53,6 +56,7 @@ class ScreeningWatch:
         if alerts.stands(self._alarm()):
             self._rate = AlarmRate(level=self._chart.limit, off_target=True)
         self._person: _Person | None = None
+        self._counted: deque[int] = deque(maxlen=BESIDE_MAX)
         self._offset_c: float | None = None
         self._corrected = False
 
@@ -77,13 +81,17 @@ class ScreeningWatch:
         found, day = reading.measurement, at.astimezone(self._zone).date()
         if found is None:
             return tuple(states)
-        if self._person is None or reading.presence != self._person.presence:
-            self._settle()
-            self._person = _Person(reading.presence, day)
-        self._person.surface_temp_c = found.surface_temp_c
-        self._person.elevated |= ScreeningState.ELEVATED in states
+        if reading.presence not in self._counted:
+            self._take(
+                reading.presence, found.surface_temp_c, day, elevated=ScreeningState.ELEVATED in states
+            )
         usual = self._baseline.compared(found.surface_temp_c, day)
         return tuple(second_line(state, usual) for state in states)
+
+    @property
+    def usual_c(self) -> float | None:
+        """The middle of the last people's temperatures; ``None`` before the first."""
+        return self._baseline.median_c
 
     def picture(self) -> dict[str, object]:
         """For ``cardea edge status``."""
@@ -94,11 +102,19 @@ class ScreeningWatch:
             "alarm_level": round(self._rate.level / self._chart.limit, 2),
         }
 
+    def _take(self, presence: int, surface_temp_c: float, day: dt.date, *, elevated: bool) -> None:
+        if self._person is None or presence != self._person.presence:
+            self._settle()
+            self._person = _Person(presence, day)
+        self._person.surface_temp_c = surface_temp_c
+        self._person.elevated |= elevated
+
     def _settle(self) -> None:
-        """Count whoever has left."""
+        """Count whoever has left; who stands beside somebody is counted once, too."""
         person = self._person
         if person is None:
             return
+        self._counted.append(person.presence)
         if person.surface_temp_c is not None:
             self._baseline = self._baseline.met(person.surface_temp_c, person.day)
         before, self._rate = self._rate, self._rate.met(self._chart, alarmed=person.elevated)

@@ -1,7 +1,9 @@
 """From a position's reading to a portal's evidence: the state at its threshold, and every term behind it."""
 
 import math
+from dataclasses import replace
 
+from cardea.contract.records import ScreeningState
 from cardea.contract.screening import ScreeningTerms
 from edge.decide.evidence import Screening
 from models.thermal.reading import Measurement, Reading
@@ -19,6 +21,16 @@ def screening_of(reading: Reading, threshold_c: float, *, compliant: bool) -> Sc
         terms=None if found is None else terms_of(found, threshold_c),
         reason=reading.reason,
     )
+
+
+def looked_at_twice(screening: Screening, state: ScreeningState, usual_c: float | None) -> Screening:
+    """A screening after the second look, at what is usual: it keeps its temperature, and says why."""
+    if state is screening.state:
+        return screening
+    terms = screening.terms
+    if terms is not None and usual_c is not None:
+        terms = replace(terms, usual_c=round(usual_c, _DECIMALS))
+    return replace(screening, state=state, terms=terms)
 
 
 def terms_of(found: Measurement, threshold_c: float) -> ScreeningTerms | None:

@@ -10,8 +10,9 @@ from cardea.contract.screening import NotScreened
 from cardea.runtime.logs import get_logger
 from drivers.api import Observed, SpotMeasured, ThermalFrameCaptured
 from edge.gathering import PersonScreened
+from edge.screening_watch import ScreeningWatch
 from edge.thermal_condition import ConditionAlarm
-from edge.thermal_evidence import screening_of
+from edge.thermal_evidence import looked_at_twice, screening_of
 from edge.thermometer_settings import Thermometer
 from edge.thermometry_positions import manner_of, position_of
 from models.thermal import spot, station
@@ -49,6 +50,7 @@ class Told:
 
     users: tuple[User, ...]
     alarm: ConditionAlarm
+    watch: ScreeningWatch
     report: Report
     show: Show
 
@@ -96,6 +98,7 @@ class Post:
             "reference_offset_c": None if offset_c is None else round(offset_c, 2),
             "looked_at": self._measured,
             "dropped": self._dropped,
+            **self._told.watch.picture(),
         }
 
     def _step(self, event: Thermal) -> tuple[Station, Step]:
@@ -121,6 +124,7 @@ class Post:
     def _tell(self, event: Thermal, step: Step) -> None:
         self._last = step
         self._told.alarm.told(step.condition, event.at.mono_s - self._state.since_s)
+        self._told.watch.looked(step.condition, step.offset_c)
         for metric, value in _numbers(step).items():
             self._told.report(f"{self._device}/{metric}", value)
         for reading in step.readings:
@@ -129,13 +133,17 @@ class Post:
             self._told.show(self._device, event, step)
 
     def _hand_on(self, event: Thermal, reading: Reading) -> None:
-        """To each portal at its own threshold; the picture itself does not go there."""
-        for user in self._told.users:
+        """To each portal at its own threshold, after the second look; the picture does not go there."""
+        users, watch = self._told.users, self._told.watch
+        usual_c = watch.usual_c
+        first = [reading.state(user.threshold_c) for user in users]
+        for user, state in zip(users, watch.judged(reading, first, event.at.utc), strict=True):
+            screening = screening_of(reading, user.threshold_c, compliant=user.compliant)
             user.task.screened(
                 PersonScreened(
                     device=self._device,
                     event=Observed(at=event.at, device_utc=event.device_utc),
-                    screening=screening_of(reading, user.threshold_c, compliant=user.compliant),
+                    screening=looked_at_twice(screening, state, usual_c),
                     opens=reading.first,
                     presence=reading.presence,
                 )

@@ -6,12 +6,14 @@ policy decides (SAFETY.md L7), and staff as one alert until the position measure
 """
 
 import asyncio
+import datetime as dt
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from drivers.api import Driver, SpotMeasured, ThermalFrameCaptured
 from edge.alerts import Alerts
+from edge.screening_watch import ScreeningWatch
 from edge.settings import Portal
 from edge.thermal_condition import ConditionAlarm
 from edge.thermal_post import Post, Report, Show, TakesScreenings, Thermal, Told, User
@@ -32,8 +34,11 @@ class Thermometry:
         alerts: Alerts,
         report: Report,
         show: Show,
+        zone: dt.tzinfo = dt.UTC,
     ) -> None:
-        """``drivers`` by device: those that give frames or spots have a position, once anybody names them."""
+        """``drivers`` by device: those that give frames or spots have a position, once anybody names them.
+        ``zone``: the site's, where midnight ends what was usual.
+        """
         seeing = {name for name, driver in drivers.items() if set(_SEEN) & set(driver.events)}
         used = {name for portal in portals.values() for name in portal.ingress.thermometers}
         self._posts: dict[str, Post] = {}
@@ -42,6 +47,7 @@ class Thermometry:
             told = Told(
                 users=_users(name, portals, tasks),
                 alarm=ConditionAlarm(name, settings.warm_up_s, alerts),
+                watch=ScreeningWatch(name, settings.screening_watch, alerts, zone),
                 report=report,
                 show=show,
             )

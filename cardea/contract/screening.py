@@ -78,3 +78,6 @@ class ScreeningTerms:
     """For how long the reference had not been seen."""
     threshold_c: float | None = None
     """The surface temperature from which on it counts as elevated."""
+    usual_c: float | None = None
+    """The middle of the last people's, where somebody below the threshold is measured again for being unlike
+    them."""

@@ -15,6 +15,7 @@ _AGAINST_LIMIT: Mapping[ScreeningState, str] = {
     ScreeningState.RETEST: msg("{temp} (±{margin}): too close to the limit of {limit} to tell"),
     ScreeningState.ELEVATED: msg("{temp} (±{margin}): above the limit of {limit}"),
 }
+_UNUSUAL = msg("{temp} (±{margin}): below the limit of {limit}, but unlike the last people ({usual})")
 _BY_ITSELF: Mapping[ScreeningState, str] = {
     ScreeningState.NORMAL: msg("{temp}, the device's own number: normal"),
     ScreeningState.RETEST: msg("{temp}, the device's own number: to be measured again"),
@@ -36,12 +37,11 @@ def explain(
     temp = say.temperature_c(surface_temp_c)
     if terms is None or terms.threshold_c is None or state not in _AGAINST_LIMIT:
         return say.text(_BY_ITSELF[state], temp=temp)
-    return say.text(
-        _AGAINST_LIMIT[state],
-        temp=temp,
-        margin=say.temperature_c(COVERAGE * terms.uncertainty_c),
-        limit=say.temperature_c(terms.threshold_c),
-    )
+    margin, limit = say.temperature_c(COVERAGE * terms.uncertainty_c), say.temperature_c(terms.threshold_c)
+    if state is ScreeningState.RETEST and terms.usual_c is not None:
+        usual = say.temperature_c(terms.usual_c)
+        return say.text(_UNUSUAL, temp=temp, margin=margin, limit=limit, usual=usual)
+    return say.text(_AGAINST_LIMIT[state], temp=temp, margin=margin, limit=limit)
 
 
 def sum_of(say: Translator, terms: ScreeningTerms) -> str:

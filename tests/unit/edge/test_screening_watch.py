@@ -95,6 +95,16 @@ def test_a_stay_is_one_person_whatever_is_read_of_them(sim: ModuleType) -> None:
     assert door.watch.picture()["baseline_people"] == 1
 
 
+def test_of_two_who_stand_beside_each_other_each_is_counted_once(sim: ModuleType) -> None:
+    door = Door(Notes(sim.SimClock()))
+    for turn in range(40):
+        reading = Reading(
+            at_s=0.0, presence=1 + turn % 2, measurement=Measurement(raw_c=35.5, uncertainty_c=0.2)
+        )
+        door.watch.judged(reading, (NORMAL,), MORNING)
+    assert door.watch.picture()["baseline_people"] == 1, "one has been counted, the other still stands there"
+
+
 @given(
     st.lists(
         st.tuples(

@@ -27,6 +27,7 @@ from cardea.contract.records import (
 from cardea.contract.screening import Correction, NotScreened
 from cardea.runtime.disk import SystemDisk
 from cardea.runtime.i18n import translator
+from cardea.runtime.screening_line import explain
 from drivers.api import (
     AnswerCheck,
     Command,
@@ -51,7 +52,7 @@ from edge.portal import PortalTask
 from edge.recorder import Recorder
 from edge.router import Router
 from edge.settings import DoorRef, Ingress, Lock, Portal, Screening
-from edge.thermometer_settings import Reference, Region, Thermometer
+from edge.thermometer_settings import Reference, Region, ScreeningWatchSettings, Thermometer
 from edge.thermometry import Thermometry
 from edge.vault import Person, Vault
 from models import passes
@@ -370,6 +371,27 @@ def test_a_card_is_not_judged_by_the_temperature_of_somebody_who_has_gone(play: 
         await t.show(picture(36.2), 2)
         await card
         assert (await t.decisions())[-1].surface_temp_c == pytest.approx(36.2, abs=0.02)
+
+    play(scene)
+
+
+def test_somebody_unlike_the_last_people_is_measured_again_and_the_record_says_why(play: Play) -> None:
+    async def scene(t: Tower) -> None:
+        watch = ScreeningWatchSettings(baseline_people=10)
+        await t.start(thermometers={"camera": SEES.model_copy(update={"screening_watch": watch})})
+        for person in range(11):
+            await t.show(picture(None), 1.5)
+            await t.show(picture(35.4 + 0.05 * (person % 3)), 1.5)
+        await t.show(picture(None), 4)
+        card = t.card()
+        await t.show(picture(36.8), 2)
+        await card
+        found = (await t.decisions())[-1]
+        assert (found.outcome, found.screening) == (Outcome.RETEST, ScreeningState.RETEST)
+        assert found.screening_terms is not None
+        assert found.screening_terms.usual_c == pytest.approx(35.45, abs=0.03)
+        said = explain(translator("en"), found.screening, found.surface_temp_c, found.screening_terms, None)
+        assert said == "36.8°C (±0.4°C): below the limit of 37.3°C, but unlike the last people (35.4°C)"
 
     play(scene)
 

@@ -40,6 +40,12 @@ def test_a_guard_is_told_in_one_line() -> None:
     )
 
 
+def test_who_is_measured_again_for_being_unlike_the_last_people_is_told_so() -> None:
+    assert explain(EN, ScreeningState.RETEST, 36.9, terms(usual_c=35.2)) == (
+        "36.9°C (±0.4°C): below the limit of 37.3°C, but unlike the last people (35.2°C)"
+    )
+
+
 @pytest.mark.parametrize("state", MEASURED)
 def test_a_number_without_terms_is_said_to_be_the_devices_own(state: ScreeningState) -> None:
     for without in (None, terms(threshold_c=None)):

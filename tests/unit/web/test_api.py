@@ -52,6 +52,7 @@ async def test_an_entry_tells_what_its_temperature_is_made_of_or_why_there_is_no
         "gain": 1.0,
         "reference_age_s": 0.4,
         "threshold_c": None,
+        "usual_c": None,
     }
     why = (await client.get(f"/api/v1/passages/tower-1/{refused.id}")).json()
     assert (why["screening_terms"], why["not_screened"]) == (None, "reference_lost")
