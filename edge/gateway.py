@@ -158,8 +158,7 @@ class Gateway:
         report = self._report
         self._sight = Sight(cameras, host.open_detector, host.clock, alerts, report, self._take)
         advised = {name: Advised(task, self._compliances) for name, task in self._portals.items()}
-        limits = thresholds(settings.portals)
-        self._views = PositionViews(thermometers, limits, host.clock, self._publish, self._note)
+        self._views = PositionViews(thermometers, host.clock, self._publish, self._note)
         self._thermometry = Thermometry(
             means.drivers,
             thermometers,
@@ -189,7 +188,7 @@ class Gateway:
             alerts,
             self._telemetry,
             self._numbers,
-            limits,
+            thresholds(settings.portals),
         )
         async with asyncio.TaskGroup() as live:
             for name, portal in self._portals.items():

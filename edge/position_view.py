@@ -9,7 +9,7 @@ from cardea.contract.records import ScreeningState
 from cardea.contract.scenes import Mark, Scene, SceneReading, Showing
 from cardea.contract.time import wire_time
 from drivers.api import ThermalFrameCaptured
-from edge.thermal_evidence import screening_of
+from edge.thermal_post import Said
 from edge.thermometer_settings import Thermometer
 from edge.thermometry_positions import overrides_of, region_of
 from models.thermal.overrides import meter_of
@@ -17,7 +17,6 @@ from models.thermal.people import face_region
 from models.thermal.picture import ThermalPicture, marks, spot
 from models.thermal.position_picture import blurred_picture, clear_picture
 from models.thermal.radiometry import Radiometer
-from models.thermal.reading import Reading
 from models.thermal.station import Step
 
 WORST_FIRST = (
@@ -38,9 +37,8 @@ class View:
     device: str
     frame: ThermalFrameCaptured
     step: Step
-    readings: tuple[Reading, ...]
+    said: tuple[Said, ...]
     """The newest of each who stands there now."""
-    threshold_c: float
     settings: Thermometer
 
 
@@ -98,8 +96,8 @@ def _marks(view: View, meter: Radiometer) -> tuple[Mark, ...]:
 def _spots(view: View) -> Iterator[Mark]:
     """Where each was measured who is still in the picture."""
     raw, there = view.frame.raw, {sight.number: sight for sight in view.step.people}
-    for reading in view.readings:
-        measured, sight = reading.measurement, there.get(reading.presence)
+    for said in view.said:
+        measured, sight = said.reading.measurement, there.get(said.reading.presence)
         if measured is not None and sight is not None:
             here = spot(raw, face_region(sight.circle, raw.shape), measured.surface_temp_c)
             if here is not None:
@@ -108,8 +106,7 @@ def _spots(view: View) -> Iterator[Mark]:
 
 def _readings(view: View) -> tuple[SceneReading, ...]:
     """The one that asks most of staff first."""
-    said = [screening_of(reading, view.threshold_c, compliant=True) for reading in view.readings]
-    said.sort(key=lambda one: WORST_FIRST.index(one.state))
+    screenings = sorted((said.screening for said in view.said), key=lambda one: WORST_FIRST.index(one.state))
     return tuple(
-        SceneReading(one.state, one.surface_temp_c, one.terms, one.reason) for one in said[:PEOPLE_MAX]
+        SceneReading(one.state, one.surface_temp_c, one.terms, one.reason) for one in screenings[:PEOPLE_MAX]
     )

@@ -6,7 +6,7 @@ the order stands in the audit chain. No picture is kept, by any of this (docs/de
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cardea.contract.encoding import encode
@@ -19,9 +19,8 @@ from cardea.runtime.logs import get_logger
 from drivers.api import ThermalFrameCaptured
 from edge.position_view import View, blurred_scene, clear_scene
 from edge.scenes import Publish
-from edge.settings import Screening
+from edge.thermal_post import Said
 from edge.thermometer_settings import ShowsPeople, Thermometer
-from models.thermal.reading import Reading
 from models.thermal.station import Step
 
 EVERY_S = 2.0
@@ -48,22 +47,21 @@ class _Lease:
 class _Shown:
     """A position that is shown: its newest frame, what it read of whom, and who sees it clear until when."""
 
-    def __init__(self, settings: Thermometer, threshold_c: float) -> None:
+    def __init__(self, settings: Thermometer) -> None:
         self.settings = settings
-        self.threshold_c = threshold_c
         self.newest: tuple[ThermalFrameCaptured, Step] | None = None
-        self.readings: dict[int, Reading] = {}
+        self.said: dict[int, Said] = {}
         self.lease: _Lease | None = None
         self.asked = False
 
-    def take(self, frame: ThermalFrameCaptured, step: Step) -> None:
+    def take(self, frame: ThermalFrameCaptured, step: Step, said: Sequence[Said]) -> None:
         self.newest = frame, step
-        self.readings |= {reading.presence: reading for reading in step.readings}
+        self.said |= {one.reading.presence: one for one in said}
         now_s = frame.at.mono_s
-        self.readings = {
-            presence: reading
-            for presence, reading in self.readings.items()
-            if 0.0 <= now_s - reading.at_s <= READING_S
+        self.said = {
+            presence: one
+            for presence, one in self.said.items()
+            if 0.0 <= now_s - one.reading.at_s <= READING_S
         }
 
     def look(self, device: str) -> View | None:
@@ -75,8 +73,7 @@ class _Shown:
             device=device,
             frame=frame,
             step=step,
-            readings=tuple(self.readings.values()),
-            threshold_c=self.threshold_c,
+            said=tuple(self.said.values()),
             settings=self.settings,
         )
 
@@ -87,15 +84,12 @@ class PositionViews:
     def __init__(
         self,
         thermometers: Mapping[str, Thermometer],
-        thresholds: Mapping[str, float],
         clock: Clock,
         publish: Publish,
         note: Note,
     ) -> None:
-        """``thresholds``: by series ``<device>/elevated_c``, as ``edge.topology.thresholds`` has them."""
-        default_c = Screening().elevated_c
         self._shown = {
-            name: _Shown(settings, thresholds.get(f"{name}/elevated_c", default_c))
+            name: _Shown(settings)
             for name, settings in thermometers.items()
             if settings.picture is not ShowsPeople.OFF
         }
@@ -103,11 +97,11 @@ class PositionViews:
         self._publish = publish
         self._note = note
 
-    def take(self, device: str, frame: ThermalFrameCaptured, step: Step) -> None:
+    def take(self, device: str, frame: ThermalFrameCaptured, step: Step, said: Sequence[Said]) -> None:
         """Take a frame in, in place of one that waits, and what it led to; never waits itself."""
         shown = self._shown.get(device)
         if shown is not None:
-            shown.take(frame, step)
+            shown.take(frame, step, said)
 
     async def run(self) -> None:
         """Show, until cancelled; nothing to do without a position that may be shown."""

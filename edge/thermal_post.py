@@ -1,7 +1,7 @@
 """One thermal position at work: a slot for its newest frame, the machine's memory, and whom it tells."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,8 +9,10 @@ from typing import Protocol
 from cardea.contract.screening import NotScreened
 from cardea.runtime.logs import get_logger
 from drivers.api import Observed, SpotMeasured, ThermalFrameCaptured
+from edge.decide.evidence import Screening
 from edge.gathering import PersonScreened
 from edge.screening_watch import ScreeningWatch
+from edge.settings import Screening as ScreeningSettings
 from edge.thermal_condition import ConditionAlarm
 from edge.thermal_evidence import looked_at_twice, screening_of
 from edge.thermometer_settings import Thermometer
@@ -22,8 +24,10 @@ from models.thermal.station import Station, Step, blocked
 Thermal = ThermalFrameCaptured | SpotMeasured
 Report = Callable[[str, float], None]
 """A number of a series; never waits."""
-Show = Callable[[str, ThermalFrameCaptured, Step], None]
-"""A frame, and what it led to, for whoever may look at it; never waits."""
+Show = Callable[[str, ThermalFrameCaptured, Step, Sequence["Said"]], None]
+"""A frame, what it led to, and what was said of whom, for whoever may look at it; never waits."""
+DEFAULT_C = ScreeningSettings().elevated_c
+"""For a picture of a position that no portal uses."""
 _LOG = get_logger("thermometry")
 
 
@@ -44,11 +48,20 @@ class User:
     compliant: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a reading means where its threshold is lowest."""
+
+    reading: Reading
+    screening: Screening
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """Whom a position tells what it finds."""
 
     users: tuple[User, ...]
+    """The one with the lowest threshold first."""
     alarm: ConditionAlarm
     watch: ScreeningWatch
     report: Report
@@ -127,27 +140,31 @@ class Post:
         self._told.watch.looked(step.condition, step.offset_c)
         for metric, value in _numbers(step).items():
             self._told.report(f"{self._device}/{metric}", value)
-        for reading in step.readings:
-            self._hand_on(event, reading)
+        said = [self._hand_on(event, reading) for reading in step.readings]
         if isinstance(event, ThermalFrameCaptured):
-            self._told.show(self._device, event, step)
+            self._told.show(self._device, event, step, said)
 
-    def _hand_on(self, event: Thermal, reading: Reading) -> None:
+    def _hand_on(self, event: Thermal, reading: Reading) -> Said:
         """To each portal at its own threshold, after the second look; the picture does not go there."""
         users, watch = self._told.users, self._told.watch
         usual_c = watch.usual_c
         first = [reading.state(user.threshold_c) for user in users]
+        said = Said(reading, screening_of(reading, DEFAULT_C, compliant=True))
         for user, state in zip(users, watch.judged(reading, first, event.at.utc), strict=True):
-            screening = screening_of(reading, user.threshold_c, compliant=user.compliant)
+            found = screening_of(reading, user.threshold_c, compliant=user.compliant)
+            screening = looked_at_twice(found, state, usual_c)
             user.task.screened(
                 PersonScreened(
                     device=self._device,
                     event=Observed(at=event.at, device_utc=event.device_utc),
-                    screening=looked_at_twice(screening, state, usual_c),
+                    screening=screening,
                     opens=reading.first,
                     presence=reading.presence,
                 )
             )
+            if user is users[0]:
+                said = Said(reading, screening)
+        return said
 
 
 def _numbers(step: Step) -> Mapping[str, float]:

@@ -79,8 +79,9 @@ class Thermometry:
 def _users(
     device: str, portals: Mapping[str, Portal], tasks: Mapping[str, TakesScreenings]
 ) -> tuple[User, ...]:
-    return tuple(
+    users = (
         User(tasks[name], portal.screening.elevated_c, portal.thermometer_compliant)
         for name, portal in portals.items()
         if device in portal.ingress.thermometers
     )
+    return tuple(sorted(users, key=lambda user: user.threshold_c))

@@ -1,7 +1,7 @@
 """Thermal positions at real portals in virtual time: who is judged by which temperature, what staff hear."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -52,6 +52,7 @@ from edge.portal import PortalTask
 from edge.recorder import Recorder
 from edge.router import Router
 from edge.settings import DoorRef, Ingress, Lock, Portal, Screening
+from edge.thermal_post import Said
 from edge.thermometer_settings import Reference, Region, ScreeningWatchSettings, Thermometer
 from edge.thermometry import Thermometry
 from edge.vault import Person, Vault
@@ -156,6 +157,7 @@ class Tower:
         thermometers = {"camera": SEES} if thermometers is None else thermometers
         self.portals = {name: PortalTask(name, door, means) for name, door in portals.items()}
         self.shown: list[tuple[str, Step]] = []
+        self.said: list[Said] = []
         self.thermometry = Thermometry(
             DRIVERS, thermometers, portals, self.portals, alerts, self._report, self._show
         )
@@ -177,8 +179,9 @@ class Tower:
     def _report(self, series: str, value: float) -> None:
         self.numbers.setdefault(series, []).append(value)
 
-    def _show(self, device: str, _: ThermalFrameCaptured, step: Step) -> None:
+    def _show(self, device: str, _: ThermalFrameCaptured, step: Step, said: Sequence[Said]) -> None:
         self.shown.append((device, step))
+        self.said += said
 
     async def _submit(self, device: str, command: Command) -> Receipt:
         if isinstance(command, OpenDoor):
@@ -310,6 +313,9 @@ def test_a_fever_is_referred_at_the_threshold_of_each_portal(play: Play) -> None
         assert found["low"].outcome is Outcome.REFER
         assert found["high"].screening is ScreeningState.NORMAL
         assert found["high"].outcome is Outcome.GRANT
+        assert {said.screening.state for said in t.said} == {ScreeningState.ELEVATED}, (
+            "the strictest is shown"
+        )
 
     play(scene)
 
@@ -375,6 +381,17 @@ def test_a_card_is_not_judged_by_the_temperature_of_somebody_who_has_gone(play: 
     play(scene)
 
 
+def test_a_position_that_no_portal_uses_is_shown_at_the_default_threshold(play: Play) -> None:
+    async def scene(t: Tower) -> None:
+        await t.start({"lobby": portal("gate")}, {"camera": SEES})
+        await t.show(picture(None))
+        await t.show(picture(38.4), 2)
+        assert {said.screening.state for said in t.said} == {ScreeningState.ELEVATED}
+        assert await t.decisions() == []
+
+    play(scene)
+
+
 def test_somebody_unlike_the_last_people_is_measured_again_and_the_record_says_why(play: Play) -> None:
     async def scene(t: Tower) -> None:
         watch = ScreeningWatchSettings(baseline_people=10)
@@ -392,6 +409,7 @@ def test_somebody_unlike_the_last_people_is_measured_again_and_the_record_says_w
         assert found.screening_terms.usual_c == pytest.approx(35.45, abs=0.03)
         said = explain(translator("en"), found.screening, found.surface_temp_c, found.screening_terms, None)
         assert said == "36.8°C (±0.4°C): below the limit of 37.3°C, but unlike the last people (35.4°C)"
+        assert t.said[-1].screening.state is ScreeningState.RETEST
 
     play(scene)
 
