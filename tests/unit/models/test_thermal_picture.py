@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cardea.contract.scenes import SCENE_PIXELS_MAX, MarkKind
-from drivers.api import LinearScale
+from drivers.api import CELSIUS, LinearScale
 from models.thermal.picture import SPOT, marks, picture, spot
 from models.thermal.radiometry import radiometer
 from models.thermal.reference import Reference
@@ -39,6 +39,12 @@ def test_a_large_frame_is_averaged_by_blocks() -> None:
     assert (shown.min_c, shown.max_c) == pytest.approx((20.0, 40.0))
     assert shown.grid[0] == 255
     assert shown.grid[160] == pytest.approx(128, abs=1)
+
+
+def test_a_frame_with_what_is_not_a_number_in_it_makes_no_picture() -> None:
+    raw = np.full((4, 4), 21.0, np.float32)
+    raw[1, 1] = np.nan
+    assert picture(raw, radiometer(CELSIUS, None)) is None
 
 
 def test_a_uniform_frame_is_one_temperature() -> None:
