@@ -77,7 +77,7 @@ def screen(path: Path, question: Question, progress: Progress) -> Screening:
     Raises:
         CommandError: there are no frames in it, or none says when it was taken.
     """
-    frames, problems = _frames(path)
+    frames, problems = frames_of(path)
     size: tuple[int, int] = frames[0].raw.shape
     wanted = (Blackbody(temp_c=question.reference_c, uncertainty_c=question.reference_uncertainty_c),)
     found = located(frames, wanted, question.overrides)
@@ -129,7 +129,12 @@ def _note(sensor: Sensor, before: Station, after: Station, step: Step) -> None:
     sensor.corrections += was_s is not None and now_s is not None and now_s - was_s > CORRECTED_S
 
 
-def _frames(path: Path) -> tuple[list[ThermalFrameCaptured], list[tuple[int, str]]]:
+def frames_of(path: Path) -> tuple[list[ThermalFrameCaptured], list[tuple[int, str]]]:
+    """The clip's frames, each at its own time, and what could not be read.
+
+    Raises:
+        CommandError: there are none, too many, of several sizes, or of no time.
+    """
     frames: list[ThermalFrameCaptured] = []
     problems: list[tuple[int, str]] = []
     with open_source(path, None) as source:
