@@ -27,6 +27,7 @@ from edge import position_settings as position
 from edge import settings as edge
 from edge import thermometer_settings as thermometer
 from edge import zone_settings as zone
+from edge.registration_settings import Registration
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "configuration.md"
 TABLES: Mapping[str, type[BaseModel]] = {
@@ -53,6 +54,7 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "thermometers.references": thermometer.Reference,
     "thermometers.conditions": thermometer.ConditionsOverride,
     "thermometers.screening_watch": thermometer.ScreeningWatchSettings,
+    "thermometers.registration": Registration,
     "thermometers.position": position.PositionFacts,
     "thermometers.position.camera": position.CameraFacts,
     "thermometers.position.reference": position.ReferenceFacts,
