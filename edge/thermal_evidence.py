@@ -4,11 +4,23 @@ import math
 from dataclasses import replace
 
 from cardea.contract.records import ScreeningState
-from cardea.contract.screening import ScreeningTerms
+from cardea.contract.screening import NotScreened, ScreeningTerms
 from edge.decide.evidence import Screening
 from models.thermal.reading import Measurement, Reading
+from models.thermal.station import Step
 
 _DECIMALS = 3
+
+
+def attributable(step: Step) -> tuple[Reading, ...]:
+    """What a step tells, as evidence: while two people stand near, nobody can say who of them wants in."""
+    near = sum(sight.refused is not NotScreened.TOO_FAR for sight in step.people)
+    if near < 2:
+        return step.readings
+    return tuple(
+        replace(reading, first=False, measurement=None, reason=reading.reason or NotScreened.OVERLAPPING)
+        for reading in step.readings
+    )
 
 
 def screening_of(reading: Reading, threshold_c: float, *, compliant: bool) -> Screening:

@@ -14,7 +14,7 @@ from edge.gathering import PersonScreened
 from edge.screening_watch import ScreeningWatch
 from edge.settings import Screening as ScreeningSettings
 from edge.thermal_condition import ConditionAlarm
-from edge.thermal_evidence import looked_at_twice, screening_of
+from edge.thermal_evidence import attributable, looked_at_twice, screening_of
 from edge.thermometer_settings import Thermometer
 from edge.thermometry_positions import manner_of, position_of
 from models.thermal import spot, station
@@ -140,7 +140,7 @@ class Post:
         self._told.watch.looked(step.condition, step.offset_c)
         for metric, value in _numbers(step).items():
             self._told.report(f"{self._device}/{metric}", value)
-        said = [self._hand_on(event, reading) for reading in step.readings]
+        said = [self._hand_on(event, reading) for reading in attributable(step)]
         if isinstance(event, ThermalFrameCaptured):
             self._told.show(self._device, event, step, said)
 

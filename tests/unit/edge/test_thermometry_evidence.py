@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from cardea.contract.encoding import encode
 from cardea.contract.records import ScreeningState
 from cardea.contract.screening import Correction, NotScreened
-from edge.thermal_evidence import screening_of, terms_of
+from edge.thermal_evidence import attributable, screening_of, terms_of
+from models.thermal.disc import Circle
+from models.thermal.people import Sight
 from models.thermal.reading import Measurement, Reading
+from models.thermal.station import Step
 
 ANY = st.floats() | st.floats(-50, 60)
 
@@ -31,6 +34,25 @@ def test_a_reading_becomes_evidence_with_its_terms() -> None:
     terms = screening.terms
     assert terms is not None
     assert (terms.raw_c, terms.gain, terms.reference_age_s, terms.threshold_c) == (34.91, 1.0032, 0.12, 37.3)
+
+
+def _sight(number: int, refused: NotScreened | None = None) -> Sight:
+    circle = Circle(50.0, 30.0 * number, 16.0)
+    return Sight(
+        number=number, began_as=number, circle=circle, refused=refused, stood=True, stirred=True, found=None
+    )
+
+
+def test_l7_while_two_people_stand_near_neither_temperature_is_evidence() -> None:
+    found = Measurement(raw_c=35.5, uncertainty_c=0.2)
+    told = Reading(at_s=1.0, presence=1, first=True, measurement=found)
+    alone, far = _sight(1), _sight(2, NotScreened.TOO_FAR)
+    assert attributable(Step(readings=(told,), people=(alone, far))) == (told,)
+    (beside,) = attributable(Step(readings=(told,), people=(alone, _sight(2, NotScreened.NOT_STEADY))))
+    assert (beside.measurement, beside.reason, beside.first) == (None, NotScreened.OVERLAPPING, False)
+    blocked = Reading(at_s=1.0, presence=0, reason=NotScreened.FLAT_FIELD)
+    (same,) = attributable(Step(readings=(blocked,), people=(alone, _sight(2))))
+    assert same.reason is NotScreened.FLAT_FIELD
 
 
 def test_without_a_measurement_the_reason_is_the_evidence() -> None:
