@@ -3,7 +3,18 @@
 import subprocess
 import sys
 
-BENCHES = ("outbox", "ledger", "bus", "passages", "frames", "telemetry", "tiles", "lines", "footprint")
+BENCHES = (
+    "outbox",
+    "ledger",
+    "bus",
+    "passages",
+    "frames",
+    "thermal_stream",
+    "telemetry",
+    "tiles",
+    "lines",
+    "footprint",
+)
 
 
 def main() -> int:

@@ -86,6 +86,15 @@ FIGURES = (
         "what",
         (Measure("p50_us", "p50 {} µs", "p50_us_asked"),),
     ),
+    Figure(
+        "thermal_stream",
+        "thermal stream through a whole position",
+        "what",
+        (
+            Measure("cpu_percent_of_a_core", "{} % of a core", "cpu_percent_asked"),
+            Measure("rss_grown_mb", "memory grown by {} MB", "rss_grown_mb_asked"),
+        ),
+    ),
     Figure("footprint", "size and start", "what", (Measure("measured", "{}", "asked"),)),
     Figure(
         "soak",
