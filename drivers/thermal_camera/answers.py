@@ -6,7 +6,8 @@ from cardea.contract.time import Instant
 from drivers.api import DeviceEvent, Reject
 
 SAMPLE_BYTES_MAX = 120
-_PICTURE = b"\xff\xd8"
+PICTURE = b"\xff\xd8"
+"""How a JPEG begins."""
 Read = Callable[[bytes, Instant], DeviceEvent]
 """What a whole answer says."""
 
@@ -42,4 +43,4 @@ class AnswerDecoder:
 
 def sample_of(content: bytes) -> bytes:
     """The beginning of an answer, without a byte of any picture (SAFETY.md, item 18)."""
-    return content[:SAMPLE_BYTES_MAX].partition(_PICTURE)[0]
+    return content[:SAMPLE_BYTES_MAX].partition(PICTURE)[0]

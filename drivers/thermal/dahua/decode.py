@@ -42,7 +42,7 @@ def frames(meaning: Meaning) -> Read:
 
 
 def spots(unit: Unit | None) -> Read:
-    """Of single points; without ``unit`` each says what its degrees are."""
+    """Of single points; without ``unit`` each says what its degrees are. 0 sharp was not measured."""
 
     def read(content: bytes, at: Instant) -> SpotMeasured | Reject:
         if is_error(content):
@@ -55,6 +55,8 @@ def spots(unit: Unit | None) -> Read:
         meant = unit or LABELS.get((value_of(values, "TemperatureUnit") or "celsius").lower())
         if meant is None:
             return Reject(at=at, reason="unit_unknown", sample=sample_of(content))
+        if degrees == 0.0:
+            return SpotMeasured(at=at, surface_temp_c=None, unfit=Unfit.SENSOR_FAULT)
         temp_c = DEGREES[meant].celsius(degrees)
         if not POSSIBLE.least_c <= temp_c <= POSSIBLE.most_c:
             return SpotMeasured(at=at, surface_temp_c=None, unfit=Unfit.OUT_OF_RANGE)

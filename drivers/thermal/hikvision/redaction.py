@@ -8,17 +8,19 @@ import json
 
 from drivers.thermal.hikvision.declared import NAME, Declared, Unreadable
 from drivers.thermal.hikvision.parts import answer_of
-from drivers.thermal_camera.answers import sample_of
+from drivers.thermal_camera.answers import PICTURE
 
+BEGINNING_BYTES_MAX = 2048
+"""The declaration is in it."""
 _BOUNDARY = b"--boundary"
 
 
 def without_pictures(content: bytes) -> bytes:
-    """The answer anew; of one that is not understood only its beginning, up to the first picture."""
+    """The answer anew; of one that is not understood its beginning, up to the first picture."""
     try:
         answer = answer_of(content)
     except Unreadable:
-        return sample_of(content)
+        return content[:BEGINNING_BYTES_MAX].partition(PICTURE)[0]
     parts = (
         ("application/json", json.dumps({NAME: _said(answer.declared)}).encode()),
         ("application/octet-stream", bytes(answer.matrix)),

@@ -235,6 +235,13 @@ def test_a_spot_that_cannot_be(degrees):
     )
 
 
+@pytest.mark.parametrize("unit", [None, "fahrenheit"])
+def test_a_spot_of_0_sharp_was_not_measured(unit):
+    event = spots(unit)(spot("0.000000"), AT)
+    assert event == SpotMeasured(at=AT, surface_temp_c=None, unfit=Unfit.SENSOR_FAULT)
+    assert spots(unit)(spot("0.1"), AT).unfit is None
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

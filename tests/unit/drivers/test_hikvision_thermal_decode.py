@@ -17,7 +17,7 @@ from drivers.thermal.hikvision.compensation import OFF, compensates
 from drivers.thermal.hikvision.conditions import conditions_of
 from drivers.thermal.hikvision.decode import ANSWER_BYTES_MAX, event_of
 from drivers.thermal.hikvision.documents import Document, NotADocument
-from drivers.thermal.hikvision.redaction import without_pictures
+from drivers.thermal.hikvision.redaction import BEGINNING_BYTES_MAX, without_pictures
 from drivers.thermal_camera.answers import AnswerDecoder
 
 AT = Instant(1000.0, dt.datetime(2026, 5, 4, 3, 2, 1, tzinfo=dt.UTC), ClockQuality.SYNCHRONISED)
@@ -278,7 +278,14 @@ def test_of_an_answer_that_is_not_understood_no_picture_is_kept(cut, bad):
     kept = without_pictures(content[: cut % len(content)])
     assert b"face" not in kept
     assert b"\xff\xd8" not in kept
-    assert len(kept) <= 120
+    assert len(kept) <= BEGINNING_BYTES_MAX
+    assert content.startswith(kept)
+
+
+def test_what_an_answer_declares_is_kept_even_if_it_does_not_fit():
+    content = answer(temperatures(), p2pDataLen=3)
+    assert b'"p2pDataLen": 3' in without_pictures(content)
+    assert reason(without_pictures(content)) == reason(content)
 
 
 # --- configuration -------------------------------------------------------------------------------
