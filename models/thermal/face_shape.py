@@ -1,6 +1,8 @@
 """Whether warm pixels have the shape of a face: closed over glasses, round, ending on most sides."""
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -8,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.thermal.bodies import Up
 from models.thermal.disc import Circle
 
 CLOSINGS_PX = (15, 13, 9, 5, 3)
@@ -16,6 +19,8 @@ GAP = 0.45
 face is 130 mm wide."""
 AROUND = 1.8
 """So many radii from its centre a face has ended, its length being at most 1.6 times its width."""
+BESIDE, LIKE = 1.2, 0.6
+"""Another face at the side of one begins so many radii from its middle, and has at least this share of it."""
 FREE_DEG = 180
 """…on at least this part of the way round; neck and shoulders take less than half."""
 DIRECTIONS = 36
@@ -35,14 +40,40 @@ Place = tuple[int, int]
 Size = tuple[int, ...]
 
 
-def face(counts: Counts, warm: Mask, hot: Mask | None, alike: float, at: Place, frame: Size) -> Circle | None:
-    """The largest circle within what looks like a face, in the frame's pixels.
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A piece of warm pixels that looks like a face."""
+
+    circle: Circle
+    """The largest within, in the frame's pixels."""
+    row: int
+    column: int
+    """Its centre in ``depth_px``."""
+    depth_px: Counts
+    """How far each pixel is from the piece's edge."""
+
+    def has_neighbour(self, up: Up) -> bool:
+        """Whether another face, about as large, hangs together with this one at its side."""
+        side, least_px = round(BESIDE * self.circle.radius_px), LIKE * self.circle.radius_px
+        level = slice(max(0, self.row - side), self.row + side + 1)
+        depth_px, middle = self.depth_px[level], self.column
+        if up[1]:
+            level = slice(max(0, self.column - side), self.column + side + 1)
+            depth_px, middle = self.depth_px[:, level].T, self.row
+        sides = depth_px[:, : max(0, middle - side)], depth_px[:, middle + side :]
+        return any(part.size and float(part.max()) >= least_px for part in sides)
+
+
+def faces(
+    counts: Counts, warm: Mask, hot: Mask | None, alike: float, at: Place, frame: Size
+) -> Iterator[Shape]:
+    """What looks like a face, in the frame's pixels, closed less and less.
 
     ``warm``, of the shape of ``counts``, is a piece of a frame of the size ``frame``; ``hot`` in it is too
     hot for people, and never closed over; ``alike`` are the counts that a face's warmest part reaches.
     """
     if cv2.countNonZero(warm) < FILLED_MIN * math.pi * RADIUS_PX_MIN**2:
-        return None
+        return
     piece = cv2.copyMakeBorder(warm, PAD, PAD, PAD, PAD, cv2.BORDER_CONSTANT, value=0)
     most_px = 0.5 * min(warm.shape) + 1.0
     for size in CLOSINGS_PX:
@@ -51,15 +82,15 @@ def face(counts: Counts, warm: Mask, hot: Mask | None, alike: float, at: Place, 
         shape = _closed(piece, size)
         if hot is not None:
             shape[PAD:-PAD, PAD:-PAD][hot > 0] = 0
-        _, most_px, _, (column, row) = cv2.minMaxLoc(cv2.distanceTransform(shape, cv2.DIST_L2, 5))
+        depth_px = cv2.distanceTransform(shape, cv2.DIST_L2, 5)
+        _, most_px, _, (column, row) = cv2.minMaxLoc(depth_px)
         if most_px < RADIUS_PX_MIN:
-            return None
+            return
         if size > GAP * 2.0 * most_px and size != CLOSINGS_PX[-1]:
             continue
         within = Circle(row - PAD, column - PAD, most_px)
         if _holds(counts, within, alike) and _free_deg(shape, within, at, frame) >= FREE_DEG:
-            return Circle(within.row + at[0], within.column + at[1], most_px)
-    return None
+            yield Shape(Circle(within.row + at[0], within.column + at[1], most_px), row, column, depth_px)
 
 
 def widest(warm: Mask, at: Place) -> Circle:

@@ -17,7 +17,7 @@ import numpy as np
 from drivers.api import RawFrame
 from models.thermal.bodies import Up, areas, is_chest, is_hand, pointing
 from models.thermal.disc import Circle
-from models.thermal.face_shape import AROUND, CLOSINGS_PX, Counts, Mask, face, round_kernel, widest
+from models.thermal.face_shape import AROUND, CLOSINGS_PX, Counts, Mask, Shape, faces, round_kernel, widest
 from models.thermal.presence import BELIEVABLE_C_MAX
 from models.thermal.radiometry import Radiometer
 from models.thermal.roi import ENDS
@@ -38,6 +38,8 @@ WIDE_MAX = 0.6
 """A face wider than this share of the frame's shorter side does not fit into it with forehead and chin."""
 ERROR_C_MAX = 50.0
 """No sensor is so wrong."""
+GROWN_MAX = 1.3
+"""Within a second nobody who stands there comes so much nearer."""
 HOT_EDGE_PX = 7
 """Around what is too hot for a person its edge is as warm as one."""
 UP_PX_MIN = 8.0
@@ -51,6 +53,18 @@ DISC_RADII = 1.8
 """A reference is left out with its edge…"""
 HOUSING_RADII = 3.0
 """…and what comes nearer to it than this is its warm housing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was found out before, in pixels of the frame."""
+
+    discs: tuple[Circle, ...] = ()
+    """References, which are no people."""
+    up: Up | None = None
+    """``None``: what hangs together with a face may be another person as well as its body."""
+    faces: tuple[Circle, ...] = ()
+    """Where people were last, as large as they have been lately: two who touch are not one twice as large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +88,7 @@ class _Scene:
     hot: Mask | None
     """What is warmer than any person, with its edge."""
     meter: Radiometer
-    up: Up | None
+    known: Known
 
 
 def heads(
@@ -82,37 +96,31 @@ def heads(
     meter: Radiometer,
     offset_c: float,
     skin_c: float = SKIN_C,
-    besides: Iterable[Circle] = (),
-    up: Up | None = None,
+    known: Known | None = None,
 ) -> tuple[Head, ...]:
-    """The faces in a frame, the person with most warm pixels first.
-
-    ``offset_c`` is what has to be added to its readings, ``besides`` the references, which are no people.
-    Without ``up``, what is near a face counts as part of the same person.
+    """The faces in a frame, the person with most warm pixels first; ``offset_c`` is what has to be added to
+    its readings.
     """
     if raw.ndim != 2 or raw.dtype not in ENDS or min(raw.shape) < SIDE_PX_MIN:
         return ()
     if not abs(offset_c) <= ERROR_C_MAX:
         return ()
     with np.errstate(over="ignore", invalid="ignore"):
-        return _heads(raw, meter, offset_c, skin_c, tuple(besides), up)
+        return _heads(raw, meter, offset_c, skin_c, known or Known())
 
 
 def _heads(
-    raw: RawFrame,
-    meter: Radiometer,
-    offset_c: float,
-    skin_c: float,
-    besides: tuple[Circle, ...],
-    up: Up | None,
+    raw: RawFrame, meter: Radiometer, offset_c: float, skin_c: float, known: Known
 ) -> tuple[Head, ...]:
     coarse = max(1, round(math.sqrt(raw.size / PIXELS)))
     bounds_c = np.array((skin_c, skin_c - BELOW_C, BELIEVABLE_C_MAX)) - offset_c
     warm, low, high = meter.counts(bounds_c).tolist()
     if not (math.isfinite(warm) and math.isfinite(low) and math.isfinite(high)):
         return ()
-    discs = tuple(_coarser(disc, coarse) for disc in besides)
-    scene = _scene(_shrunk(raw, coarse), (low, high), discs, meter, up)
+    discs, faces_before = (
+        tuple(_coarser(circle, coarse) for circle in circles) for circles in (known.discs, known.faces)
+    )
+    scene = _scene(_shrunk(raw, coarse), (low, high), meter, Known(discs, known.up, faces_before))
     found = (head for head in _people(scene, warm) if not _is_housing(head.circle, discs))
     return tuple(replace(head, circle=_finer(head.circle, coarse)) for head in found)
 
@@ -134,9 +142,7 @@ def _finer(circle: Circle, coarse: int) -> Circle:
     return Circle(circle.row * coarse + half, circle.column * coarse + half, circle.radius_px * coarse)
 
 
-def _scene(
-    counts: Counts, skin: tuple[float, float], discs: Iterable[Circle], meter: Radiometer, up: Up | None
-) -> _Scene:
+def _scene(counts: Counts, skin: tuple[float, float], meter: Radiometer, known: Known) -> _Scene:
     low, high = skin
     mask = ((counts >= low) & (counts <= high)).view(np.uint8)
     hot: Mask | None = (counts > high).view(np.uint8)
@@ -145,10 +151,10 @@ def _scene(
         mask[hot > 0] = 0
     else:
         hot = None
-    for disc in discs:
+    for disc in known.discs:
         middle = round(disc.column), round(disc.row)
         cv2.circle(mask, middle, round(DISC_RADII * disc.radius_px), 0, cv2.FILLED)
-    return _Scene(counts, mask, hot, meter, up)
+    return _Scene(counts, mask, hot, meter, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +179,12 @@ def _people(scene: _Scene, least: float) -> list[Head]:
             head = _head(scene, group, least)
             if head is None:
                 break
-            if not is_hand(head.circle, (one.circle for one in (*found, *together)), scene.up):
+            if not is_hand(head.circle, (one.circle for one in (*found, *together)), scene.known.up):
                 together.append(head)
             _take_out(scene, head.circle)
-        faces = _without_chests(together, scene.up)
+        faces = _without_chests(together, scene.known.up)
         found += faces if len(faces) == 1 else [replace(head, up=None) for head in faces]
-    return _without_chests(found, scene.up)
+    return _without_chests(found, scene.known.up)
 
 
 def _without_chests(found: list[Head], up: Up | None) -> list[Head]:
@@ -211,14 +217,31 @@ def _head(scene: _Scene, group: _Group, least: float) -> Head | None:
     warmest_c = float(scene.meter.celsius(warmest))
     *levels, alike = scene.meter.counts(warmest_c - np.array((*DROPS_C, ALIKE_C))).tolist()
     at, frame = (group.top, group.left), scene.skin.shape
-    for level in levels:
-        cut: Mask = warm & (group.counts >= level).view(np.uint8)
-        circle = face(group.counts, cut, group.hot, alike, at, frame)
-        if circle is not None:
-            return Head(circle, _is_whole(circle, frame), _up(circle, group, warm))
+    cuts = (warm & (group.counts >= level).view(np.uint8) for level in levels)
+    like_faces = (shape for cut in cuts for shape in faces(group.counts, cut, group.hot, alike, at, frame))
+    circle = _chosen(like_faces, scene.known)
+    if circle is not None:
+        return Head(circle, _is_whole(circle, frame), _up(circle, group, warm))
     filling = widest(warm, at)
     too_wide = 2.0 * filling.radius_px > WIDE_MAX * min(frame)
     return Head(filling, whole=False, up=None) if too_wide else None
+
+
+def _chosen(like_faces: Iterator[Shape], known: Known) -> Circle | None:
+    """The first, which is the largest; but where it is larger than who was there, and has a face at the side
+    of another in it, that one.
+    """
+    first = next(like_faces, None)
+    if first is None or known.up is None or _believable(first.circle, known.faces):
+        return None if first is None else first.circle
+    up, before = known.up, known.faces
+    parts = (one for one in like_faces if _believable(one.circle, before) and one.has_neighbour(up))
+    return next(parts, first).circle
+
+
+def _believable(circle: Circle, before: tuple[Circle, ...]) -> bool:
+    there = [face.radius_px for face in before if face.away_px(circle) <= circle.radius_px]
+    return not there or circle.radius_px <= GROWN_MAX * max(there)
 
 
 def _is_whole(circle: Circle, frame: tuple[int, ...]) -> bool:
@@ -243,9 +266,9 @@ def _is_housing(circle: Circle, discs: Iterable[Circle]) -> bool:
 
 def _take_out(scene: _Scene, circle: Circle) -> None:
     """A head and the body below it are no other person."""
-    if scene.up is None:
+    if scene.known.up is None:
         middle = round(circle.column), round(circle.row)
         cv2.circle(scene.skin, middle, math.ceil(AROUND * circle.radius_px), 0, cv2.FILLED)
         return
-    for area in areas(circle, scene.up):
+    for area in areas(circle, scene.known.up):
         scene.skin[area] = 0

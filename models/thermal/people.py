@@ -14,7 +14,7 @@ from cardea.contract.screening import NotScreened
 from drivers.api import RawFrame
 from models.thermal import presence as stay
 from models.thermal.disc import Circle
-from models.thermal.heads import BELOW_C, SKIN_C, WIDE_MAX, Head, heads
+from models.thermal.heads import BELOW_C, SKIN_C, WIDE_MAX, Head, Known, heads
 from models.thermal.presence import Manner, Presence
 from models.thermal.radiometry import Radiometer
 from models.thermal.reading import Measurement, Reading
@@ -97,16 +97,16 @@ class Seen:
 
 def step(people: People, shot: Shot, watched: Watched) -> tuple[People, Seen]:
     """One more frame."""
-    least_c, up = watched.manner.presence_c_min, people.tracks.up
-    found = heads(shot.raw, shot.meter, shot.offset_c, least_c, watched.discs, up)
+    known = Known(watched.discs, people.tracks.up, tuple(track.usual for track in people.tracks.people))
+    found = heads(shot.raw, shot.meter, shot.offset_c, watched.manner.presence_c_min, known)
     inside = tuple(head for head in found if _inside(head.circle, watched.region))
     tracks = people.tracks.step(inside, shot.now_s)
-    known = {one.number: one for one in people.stays}
+    stayed = {one.number: one for one in people.stays}
     stays: list[Presence] = []
     sights: list[Sight] = []
     readings: list[Reading] = []
     for track in tracks.people:
-        before = known.get(track.number) or stay.begun(track.number, shot.now_s)
+        before = stayed.get(track.number) or stay.begun(track.number, shot.now_s)
         if track.last.at_s != shot.now_s:
             stays.append(stay.broken(before))
             continue

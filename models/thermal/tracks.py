@@ -34,6 +34,7 @@ NEARBY = 3.0
 people come in at the edge. Heads are turned, bent and wiped with a hand."""
 STIRS = 0.15
 """What has never moved by so many radii (1 cm) is a lamp or a warm pipe: people come, and sway."""
+LATELY_S = 0.8
 HIDDEN_S = 1.0
 """For so long a face that vanished beside another is taken to be behind it."""
 LOOKS_MAX = 64
@@ -88,6 +89,13 @@ class Track:
     def last(self) -> Look:
         """The newest look."""
         return self.looks[-1]
+
+    @property
+    def usual(self) -> Circle:
+        """Where the face was last, as large as it has been lately."""
+        newest = self.last.head.circle
+        lately = [look.head.circle.radius_px for look in self.looks if self.last.at_s - look.at_s <= LATELY_S]
+        return replace(newest, radius_px=sorted(lately)[len(lately) // 2])
 
     @property
     def stirred(self) -> bool:

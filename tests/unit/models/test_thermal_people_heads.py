@@ -13,8 +13,8 @@ from drivers.api import CELSIUS, Conditions, LinearScale, Planck
 from models.thermal import heads as module
 from models.thermal.bodies import UPS, Up, is_chest, is_hand, pointing
 from models.thermal.disc import Circle
-from models.thermal.face_shape import face
-from models.thermal.heads import Head, heads
+from models.thermal.face_shape import faces
+from models.thermal.heads import Head, Known, heads
 from models.thermal.radiometry import radiometer
 
 METER = radiometer(LinearScale(gain_c=0.01, offset_c=-273.15), None)
@@ -63,7 +63,7 @@ def counts(temps_c: Any) -> Any:
 
 
 def found(temps_c: Any, up: Up | None = TOP, besides: tuple[Circle, ...] = ()) -> tuple[Head, ...]:
-    return heads(counts(temps_c), METER, ERROR_C, besides=besides, up=up)
+    return heads(counts(temps_c), METER, ERROR_C, known=Known(besides, up))
 
 
 def near(head: Head, row: float, column: float, width_px: float) -> bool:
@@ -121,6 +121,23 @@ def test_two_people_are_two() -> None:
 def test_two_whose_clothes_touch_are_two_once_up_is_known() -> None:
     both = person(person(wall(), 45, 50, 24, clothes_c=32.6), 42, 100, 24, clothes_c=32.6)
     assert len(found(both)) == 2
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_two_cheek_to_cheek_are_two_for_who_knows_how_large_one_was(turns: int) -> None:
+    both = person(person(wall(160, 160), 60, 60, 34), 60, 92, 34)
+    turned = np.ascontiguousarray(np.rot90(both, turns))
+    before = {0: (60, 60), 1: (99, 60), 2: (99, 99), 3: (60, 99)}[turns]
+    known = Known(up=UPS[turns], faces=(Circle(*before, 17.0),))
+    first, second = heads(counts(turned), METER, ERROR_C, known=known)
+    assert first.circle.away_px(second.circle) == pytest.approx(32, abs=8)
+    assert (first.up, second.up) == (None, None)
+
+
+def test_who_came_nearer_is_one_person_though_larger_than_before() -> None:
+    frame = counts(person(wall(), 45, 70, 40))
+    (head,) = heads(frame, METER, ERROR_C, known=Known(up=TOP, faces=(Circle(45.0, 70.0, 11.0),)))
+    assert near(head, 45, 70, 40)
 
 
 def test_a_child_before_a_grown_up_is_another_person() -> None:
@@ -215,7 +232,7 @@ def test_a_larger_frame_shows_the_same_face_larger() -> None:
 def test_frames_of_degrees_are_looked_at_as_well() -> None:
     temps_c = person(wall(), 50, 70, 34) - np.float32(ERROR_C)
     temps_c[100:110, :40] = np.nan
-    (head,) = heads(temps_c, DEGREES, ERROR_C, up=TOP)
+    (head,) = heads(temps_c, DEGREES, ERROR_C, known=Known(up=TOP))
     assert near(head, 50, 70, 34)
 
 
@@ -239,7 +256,7 @@ def test_other_arrays_and_scales_show_nobody() -> None:
 def test_a_thin_piece_is_not_closed_into_a_face() -> None:
     thin = np.zeros((40, 40), np.uint8)
     thin[20, 2:38] = 1
-    assert face(np.ones((40, 40), np.uint16), thin, None, 1.0, (0, 0), (120, 160)) is None
+    assert list(faces(np.ones((40, 40), np.uint16), thin, None, 1.0, (0, 0), (120, 160))) == []
 
 
 any_meter = st.sampled_from(
@@ -259,11 +276,16 @@ any_meter = st.sampled_from(
     ),
     meter=any_meter,
     offset_c=st.floats(),
-    up=st.none() | st.sampled_from(UPS),
+    known=st.builds(
+        Known,
+        discs=st.just((Circle(5.0, 5.0, 3.0),)),
+        up=st.none() | st.sampled_from(UPS),
+        faces=st.just(()) | st.just((Circle(12.0, 12.0, 5.0),)),
+    ),
 )
 @settings(max_examples=200)
-def test_whatever_the_frame_faces_lie_in_it(raw: Any, meter: Any, offset_c: float, up: Up | None) -> None:
-    for head in heads(raw, meter, offset_c, besides=(Circle(5.0, 5.0, 3.0),), up=up):
+def test_whatever_the_frame_faces_lie_in_it(raw: Any, meter: Any, offset_c: float, known: Known) -> None:
+    for head in heads(raw, meter, offset_c, known=known):
         assert 0 <= head.circle.row < raw.shape[0]
         assert 0 <= head.circle.column < raw.shape[1]
         assert 0 < head.circle.radius_px <= max(raw.shape)

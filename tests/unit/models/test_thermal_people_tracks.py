@@ -89,6 +89,15 @@ def test_somebody_keeps_their_number_while_they_move() -> None:
     assert track.stirred
 
 
+def test_a_face_is_usually_as_large_as_it_was_lately() -> None:
+    street = Street()
+    street.show(head(60, 70, 17.0), n=6)
+    (track,) = street.show(head(62, 71, 27.0))
+    assert track.usual == Circle(62, 71, 17.0)
+    (track,) = street.show(head(62, 71, 27.0), n=6)
+    assert track.usual.radius_px == 27.0
+
+
 def test_what_never_moves_never_stirs() -> None:
     (track,) = Street().show(head(60, 70), n=100)
     assert not track.stirred
