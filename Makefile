@@ -39,7 +39,7 @@ imports: $(VENV)/.installed
 	$(VENV)/bin/lint-imports --no-cache
 
 unit: $(VENV)/.installed
-	$(VENV)/bin/pytest -n 2 --dist loadfile -m "not search and not system" \
+	$(VENV)/bin/pytest -n 4 --dist loadfile -m "not search and not system" \
 	  --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 # Searches of every reachable state take five times as long when each line is counted; real processes are not counted.
