@@ -7,18 +7,18 @@ a block with ``temperatureCompensation``, ``smartCorrection`` and ``compensation
 
 from collections.abc import Mapping
 
-from drivers.thermal.hikvision.documents import Document
+from drivers.thermal.hikvision.documents import Document, name_of
 
 _BLOCKS = {"auto": "AutoParam", "manual": "ManualParam"}
 _FLAGS: Mapping[str, str] = {"enabled": "false", "temperatureCompensation": "false"}
-_NUMBERS: Mapping[str, str] = {"smartCorrection": "0.0", "compensationValue": "0.0"}
-OFF: tuple[Mapping[str, str], ...] = (_FLAGS, {**_FLAGS, **_NUMBERS})
+_CORRECTION: Mapping[str, str] = {**_FLAGS, "smartCorrection": "0.0"}
+OFF: tuple[Mapping[str, str], ...] = (_FLAGS, _CORRECTION, {**_CORRECTION, "compensationValue": "0.0"})
 """What switches it off: first this, and where that is not enough the next."""
 
 
 def compensates(document: Document) -> bool:
     """Whether surfaces may read as something else. What a camera leaves open counts against it."""
-    enabled = document.flag("enabled")
+    enabled = document.flag(name_of(document.root), "enabled")
     if enabled is not None:
         return enabled
     block = _BLOCKS.get(document.text("type").lower())

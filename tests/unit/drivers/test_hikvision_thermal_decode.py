@@ -321,6 +321,10 @@ OFF_BLOCK = {"temperatureCompensation": "false", "smartCorrection": "0.0", "comp
             + block("ManualParam", **OFF_BLOCK),
             False,
         ),
+        (
+            block("Alarm", enabled="false") + "<type>auto</type>" + block("AutoParam", smartCorrection="1"),
+            True,
+        ),
         ("<type>somehow</type>", True),
         ("", True),
     ],

@@ -167,7 +167,15 @@ async def test_compensation_that_stays_on_whatever_the_camera_says(camera, emitt
     camera.forgetful = True
     with pytest.raises(DeviceMisconfigured, match="does not take the setting"):
         await run_to_its_end(device_of(camera), emitted)
-    assert camera.asked.count(f"PUT {COMPENSATION}") == 2
+    assert camera.asked.count(f"PUT {COMPENSATION}") == 3
+
+
+async def test_no_more_is_changed_than_it_takes(camera, emitted, running):
+    async with running(device_of(camera).run(emitted)):
+        await emitted.until(unfit(None))
+    assert b"<compensationValue>0.6<" in camera.documents[COMPENSATION]
+    assert b"<environmentalTemperature>22.0<" in camera.documents[COMPENSATION]
+    assert b"<jpegPicEnabled>true<" in camera.documents[PIXELS]
 
 
 async def test_compensation_that_is_off_already(camera, emitted, running):
