@@ -15,6 +15,8 @@ SMALLER = 0.75
 CHEST = 0.5
 """A face is at least so large, as a share, as what is found of its chest."""
 
+COLDER_C = 0.8
+"""Clothes are colder than the face above them by more, two faces side by side hardly."""
 HEAD = 1.25
 ABOVE = 1.8
 """A head reaches so many radii to each side of the middle of its face, and above it."""
@@ -32,10 +34,18 @@ def is_hand(circle: Circle, faces: Iterable[Circle], up: Up | None) -> bool:
     )
 
 
-def is_chest(circle: Circle, faces: Iterable[Circle], up: Up | None) -> bool:
+def is_chest(circle: Circle, faces: Iterable[Circle], up: Up) -> bool:
     """Whether this is the chest of a person with one of these faces."""
-    return up is not None and any(
+    return any(
         face.radius_px >= CHEST * circle.radius_px and _on_the_body(circle, face, up) for face in faces
+    )
+
+
+def is_colder(circle: Circle, warmest_c: float, faces: Iterable[tuple[Circle, float]]) -> bool:
+    """Whether this is the body of one of these faces, each with its warmest, for it is near and colder."""
+    return any(
+        face_c - warmest_c >= COLDER_C and circle.away_px(face) <= REACH * face.radius_px
+        for face, face_c in faces
     )
 
 

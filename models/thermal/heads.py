@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from drivers.api import RawFrame
-from models.thermal.bodies import Up, areas, is_chest, is_hand, pointing
+from models.thermal.bodies import Up, areas, is_chest, is_colder, is_hand, pointing
 from models.thermal.disc import Circle
 from models.thermal.face_shape import AROUND, CLOSINGS_PX, Counts, Mask, Shape, faces, round_kernel, widest
 from models.thermal.presence import BELIEVABLE_C_MAX
@@ -73,6 +73,8 @@ class Head:
 
     circle: Circle
     """The largest within the face."""
+    warmest_c: float
+    """As the sensor reads it."""
     whole: bool
     """Whether it lies in the frame as a whole."""
     up: Up | None
@@ -188,8 +190,20 @@ def _people(scene: _Scene, least: float) -> list[Head]:
 
 
 def _without_chests(found: list[Head], up: Up | None) -> list[Head]:
+    """Where up is not known, what is clearly colder than a face near by is its body."""
+    if up is None:
+        faces_c = [(head.circle, head.warmest_c) for head in found]
+        return [head for head in found if not is_colder(head.circle, head.warmest_c, faces_c)]
     circles = [head.circle for head in found]
     return [head for head in found if not is_chest(head.circle, circles, up)]
+
+
+def _warmest_c(scene: _Scene, circle: Circle) -> float:
+    """In the square within the circle."""
+    row, column, reach = round(circle.row), round(circle.column), round(circle.radius_px / math.sqrt(2.0))
+    part = scene.counts[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1]
+    warmest = np.partition(part, part.size - 5, axis=None)[-5:-1].mean(dtype=np.float64)
+    return float(scene.meter.celsius(warmest))
 
 
 def _groups(scene: _Scene) -> Iterator[_Group]:
@@ -221,10 +235,11 @@ def _head(scene: _Scene, group: _Group, least: float) -> Head | None:
     like_faces = (shape for cut in cuts for shape in faces(group.counts, cut, group.hot, alike, at, frame))
     circle = _chosen(like_faces, scene.known)
     if circle is not None:
-        return Head(circle, _is_whole(circle, frame), _up(circle, group, warm))
+        face_c = _warmest_c(scene, circle)
+        return Head(circle, face_c, _is_whole(circle, frame), _up(circle, group, warm))
     filling = widest(warm, at)
     too_wide = 2.0 * filling.radius_px > WIDE_MAX * min(frame)
-    return Head(filling, whole=False, up=None) if too_wide else None
+    return Head(filling, warmest_c, whole=False, up=None) if too_wide else None
 
 
 def _chosen(like_faces: Iterator[Shape], known: Known) -> Circle | None:

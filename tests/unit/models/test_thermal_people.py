@@ -216,7 +216,7 @@ def test_a_face_fills_a_square_of_the_frame() -> None:
 def test_a_face_is_refused_for_the_first_thing_that_is_wrong() -> None:
     tracks = Tracks()
     for n in range(8):
-        tracks = tracks.step((Head(Circle(50.0, 60.0, 9.0), whole=True, up=None),), n / FPS)
+        tracks = tracks.step((Head(Circle(50.0, 60.0, 9.0), 34.0, whole=True, up=None),), n / FPS)
     (track,) = tracks.people
     assert refusal(track, (120, 160), 255) is NotScreened.TOO_FAR
     assert refusal(track, (120, 160), 254) is None

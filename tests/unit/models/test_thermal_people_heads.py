@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from drivers.api import CELSIUS, Conditions, LinearScale, Planck
 from models.thermal import heads as module
-from models.thermal.bodies import UPS, Up, is_chest, is_hand, pointing
+from models.thermal.bodies import UPS, Up, is_chest, is_colder, is_hand, pointing
 from models.thermal.disc import Circle
 from models.thermal.face_shape import faces
 from models.thermal.heads import Head, Known, heads
@@ -106,9 +106,10 @@ def test_a_hat_and_a_mask_leave_a_face() -> None:
     assert 20.0 <= 2.0 * head.circle.radius_px <= 40.0
 
 
+@pytest.mark.parametrize("up", [TOP, None])
 @pytest.mark.parametrize("clothes_c", [26.0, 30.5, 32.4, 33.0])
-def test_a_warm_shirt_is_no_face(clothes_c: float) -> None:
-    (head,) = found(person(wall(), 40, 70, 30, clothes_c=clothes_c))
+def test_a_warm_shirt_is_no_face(clothes_c: float, up: Up | None) -> None:
+    (head,) = found(person(wall(), 40, 70, 30, clothes_c=clothes_c), up)
     assert near(head, 40, 70, 30)
 
 
@@ -158,9 +159,15 @@ def test_a_chest_that_is_found_first_gives_way_to_the_face() -> None:
     chest, above = Circle(80.0, 70.0, 20.0), Circle(40.0, 70.0, 15.0)
     assert is_chest(chest, (above,), TOP)
     assert not is_chest(above, (chest,), TOP)
-    assert not is_chest(chest, (above,), None)
     assert not is_chest(chest, (Circle(40.0, 70.0, 5.0),), TOP)
     assert not is_chest(chest, (Circle(40.0, 140.0, 15.0),), TOP)
+
+
+def test_a_colder_piece_near_a_face_is_its_body() -> None:
+    face_there = (Circle(40.0, 70.0, 16.0), 34.8)
+    assert is_colder(Circle(80.0, 70.0, 22.0), 33.8, [face_there])
+    assert not is_colder(Circle(80.0, 70.0, 22.0), 34.2, [face_there])
+    assert not is_colder(Circle(40.0, 155.0, 16.0), 33.8, [face_there])
 
 
 def test_a_hand_is_smaller_than_a_face_and_below_it() -> None:

@@ -18,7 +18,7 @@ FPS = 9.0
 def head(
     row: float, column: float, radius_px: float = 17.0, *, whole: bool = True, up: Up | None = None
 ) -> Head:
-    return Head(Circle(row, column, radius_px), whole, up)
+    return Head(Circle(row, column, radius_px), 34.0, whole, up)
 
 
 class Street:
