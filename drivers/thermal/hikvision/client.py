@@ -48,7 +48,7 @@ def _reason(answer: bytes) -> str:
         document = Document.of(answer)
     except NotADocument:
         return _json_reason(answer)
-    return document.text("subStatusCode") or document.text("statusString")
+    return document.word("subStatusCode") or document.word("statusString")
 
 
 def _json_reason(answer: bytes) -> str:

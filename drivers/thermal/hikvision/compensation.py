@@ -21,7 +21,7 @@ def compensates(document: Document) -> bool:
     enabled = document.flag(name_of(document.root), "enabled")
     if enabled is not None:
         return enabled
-    block = _BLOCKS.get(document.text("type").lower())
+    block = _BLOCKS.get(document.word("type").lower())
     if block is None:
         return True
     switched_on = document.flag(block, "temperatureCompensation")

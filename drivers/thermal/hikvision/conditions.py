@@ -16,7 +16,7 @@ def conditions_of(document: Document) -> Conditions | None:
     """``None`` when the camera does not say, or says nothing believable. Its air it never tells."""
     emissivity = document.number("emissivity")
     distance = document.number("distance")
-    metres = _METRES.get(document.text("distanceUnit").lower())
+    metres = _METRES.get(document.word("distanceUnit").lower())
     if emissivity is None or not 0.0 < emissivity <= 1.0 or distance is None or metres is None:
         return None
     distance_m = distance * metres

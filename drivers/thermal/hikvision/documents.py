@@ -41,7 +41,7 @@ class Document:
             raise NotADocument from error
         return cls(content, root)
 
-    def text(self, *path: str) -> str:
+    def word(self, *path: str) -> str:
         """What stands at ``path``, which begins anywhere in the document; "" for nothing."""
         found = next(self._at(self.root.iter(), path), None)
         return "" if found is None else (found.text or "").strip()
@@ -53,12 +53,12 @@ class Document:
 
     def flag(self, *path: str) -> bool | None:
         """A yes or no; ``None`` where the camera says neither."""
-        return {"true": True, "1": True, "false": False, "0": False}.get(self.text(*path).lower())
+        return {"true": True, "1": True, "false": False, "0": False}.get(self.word(*path).lower())
 
     def number(self, *path: str) -> float | None:
         """A number of a believable size; ``None`` where there is none."""
         try:
-            number = float(self.text(*path))
+            number = float(self.word(*path))
         except ValueError:
             return None
         return number if abs(number) < 1e6 else None

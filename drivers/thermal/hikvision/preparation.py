@@ -28,10 +28,10 @@ async def identify(isapi: CameraIsapi, settings: HikvisionThermalSettings, clock
         raise DeviceMisconfigured(f"{base}: answers, but is no Hikvision device") from error
     if name_of(info.root) != "DeviceInfo":
         raise DeviceMisconfigured(f"{base}: answers, but is no Hikvision device")
-    serial = info.text("serialNumber")
+    serial = info.word("serialNumber")
     if settings.serial is not None and serial != settings.serial:
         raise DeviceMisconfigured(f"{base}: is camera {serial!r}, expected is {settings.serial!r}")
-    model, firmware = info.text("model"), info.text("firmwareVersion")
+    model, firmware = info.word("model"), info.word("firmwareVersion")
     return DeviceIdentified(at=clock.now(), model=model, firmware=firmware, serial=serial)
 
 
