@@ -29,6 +29,10 @@ SKIN_C = 33.0
 """The warmest point of a face is warmer, °C."""
 BELOW_C = 1.0
 """The rest of it may be colder by so much, while it hangs together with what is warm."""
+ABOVE_ROOM_C = 1.0
+"""In a warm room, skin is what is warmer than it by so much."""
+SPARSE = 4
+"""Every so many-th row and column is enough for the room's temperature."""
 DROPS_C = (3.0, 2.2, 1.5)
 """How far below its warmest a face is cut out: the first that gives something of a face's shape. Skin of a
 face differs by 2 to 3 °C; a smaller cut parts it from a warm shirt."""
@@ -115,16 +119,25 @@ def _heads(
     raw: RawFrame, meter: Radiometer, offset_c: float, skin_c: float, known: Known
 ) -> tuple[Head, ...]:
     coarse = max(1, round(math.sqrt(raw.size / PIXELS)))
-    bounds_c = np.array((skin_c, skin_c - BELOW_C, BELIEVABLE_C_MAX)) - offset_c
+    counts = _shrunk(raw, coarse)
+    room_c = _room_c(counts, meter) + offset_c
+    bounds_c = np.array((skin_c, max(skin_c - BELOW_C, room_c + ABOVE_ROOM_C), BELIEVABLE_C_MAX)) - offset_c
     warm, low, high = meter.counts(bounds_c).tolist()
     if not (math.isfinite(warm) and math.isfinite(low) and math.isfinite(high)):
         return ()
     discs, faces_before = (
         tuple(_coarser(circle, coarse) for circle in circles) for circles in (known.discs, known.faces)
     )
-    scene = _scene(_shrunk(raw, coarse), (low, high), meter, Known(discs, known.up, faces_before))
+    scene = _scene(counts, (low, high), meter, Known(discs, known.up, faces_before))
     found = (head for head in _people(scene, warm) if not _is_housing(head.circle, discs))
     return tuple(replace(head, circle=_finer(head.circle, coarse)) for head in found)
+
+
+def _room_c(counts: Counts, meter: Radiometer) -> float:
+    """The colder quarter of a picture is no person, however near, as the sensor reads it."""
+    sparse = counts[::SPARSE, ::SPARSE]
+    quarter = np.partition(sparse, sparse.size // 4, axis=None)[sparse.size // 4]
+    return float(meter.celsius(np.asarray(quarter, np.float64)))
 
 
 def _shrunk(raw: RawFrame, coarse: int) -> Counts:

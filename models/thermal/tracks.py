@@ -25,8 +25,8 @@ STAND_S_MAX = 1.5
 LOOKS_MIN = 3
 WIDTHS_PER_S_MAX = 0.9
 """0.12 m/s: between who stands (sways by 0.03 m/s) and who walks (0.5 m/s and more)."""
-RESIZED_STANDING = 0.25
-"""Largest less smallest of the sizes found, as a share; 0.3 m/s toward the camera at 0.7 m."""
+RESIZED_STANDING = 0.2
+"""Largest less smallest of the sizes found, as a share: 0.28 m/s toward the camera at 0.7 m."""
 TOUCHING = 1.25
 """Two faces whose centres are within so many sums of their radii overlap, or nearly."""
 NEARBY = 3.0

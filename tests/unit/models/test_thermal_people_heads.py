@@ -113,6 +113,12 @@ def test_a_warm_shirt_is_no_face(clothes_c: float, up: Up | None) -> None:
     assert near(head, 40, 70, 30)
 
 
+def test_a_room_as_warm_as_clothes_is_no_face_and_hides_none() -> None:
+    warm = np.maximum(person(wall(), 40, 70, 30), np.float32(32.6))
+    (head,) = found(warm)
+    assert near(head, 40, 70, 30)
+
+
 def test_two_people_are_two() -> None:
     both = person(person(wall(), 45, 40, 30), 40, 118, 32)
     assert sorted(round(head.circle.column, -1) for head in found(both)) == [40, 120]
