@@ -45,7 +45,7 @@ class Sensor:
     """What the references said of the sensor, frame by frame; °C."""
 
     offsets_c: list[float] = field(default_factory=list[float])
-    """Where they were seen and believed."""
+    """How far it reads from their set temperature, where they were seen and believed: negative is too cold."""
     spreads_c: list[float] = field(default_factory=list[float])
     conditions: Counter[NotScreened] = field(default_factory=Counter[NotScreened])
     """Frames in which nobody could be measured, by why."""
@@ -121,7 +121,7 @@ def _votes(frames: Sequence[ThermalFrameCaptured], position: Position) -> tuple[
 
 def _note(sensor: Sensor, before: Station, after: Station, step: Step) -> None:
     if step.offset_c is not None and step.spread_c is not None:
-        sensor.offsets_c.append(step.offset_c)
+        sensor.offsets_c.append(-step.offset_c)
         sensor.spreads_c.append(step.spread_c)
     if step.condition is not None and step.condition in station.CONDITIONS:
         sensor.conditions[step.condition] += 1

@@ -43,6 +43,7 @@ def document(screening: Screening) -> dict[str, Any]:
 
 
 def _sensor(screening: Screening) -> dict[str, Any]:
+    """Offsets are what the sensor reads less what the reference is set to; people's are corrected by them."""
     sensor = screening.sensor
     offsets_c, spreads_c = sensor.offsets_c, sensor.spreads_c
     return {

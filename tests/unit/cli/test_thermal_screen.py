@@ -87,6 +87,7 @@ def test_the_sensor_is_summed_up(run: Run, two_visits: Path) -> None:
     assert offset_c["min"] <= offset_c["median"] <= offset_c["max"]
     assert sensor["drift_c"] == pytest.approx(offset_c["last"] - offset_c["first"], abs=0.002)
     assert sensor["frames_with_reference"] > 120
+    assert said["people"][0]["terms"]["reference_c"] == pytest.approx(-offset_c["median"], abs=0.2)
     assert sensor["flat_field_corrections"] == 0
     assert sensor["reference_spread_c"] < 0.3
 
@@ -246,7 +247,7 @@ def test_real_clips_have_as_many_people_as_came_to_be_screened(run: Run, test_da
         assert all(33.0 < one["surface_temp_c"] < 37.0 for one in people)
         assert all(one["state"] == "normal" for one in people)
         assert said["sensor"]["offset_c"]["median"] == pytest.approx(
-            -facts["reference_disc"]["sensor_offset_C"], abs=0.1
+            facts["reference_disc"]["sensor_offset_C"], abs=0.1
         )
     assert right >= 0.9 * len(_clips(test_data))
 
