@@ -45,7 +45,7 @@ class Sensor:
     """What the references said of the sensor, frame by frame; °C."""
 
     offsets_c: list[float] = field(default_factory=list[float])
-    """How far it reads from their set temperature, where they were seen and believed: negative is too cold."""
+    """How far it reads from what they are set to, where they were seen and believed: negative is too cold."""
     spreads_c: list[float] = field(default_factory=list[float])
     conditions: Counter[NotScreened] = field(default_factory=Counter[NotScreened])
     """Frames in which nobody could be measured, by why."""
