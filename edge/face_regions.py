@@ -13,8 +13,8 @@ from models.thermal.canthi import canthi
 from models.thermal.parallax import Registration, canthus_regions
 from models.thermal.roi import Region
 
-TOGETHER_S_MAX = 0.35
-"""Between the two pictures: in that time somebody who walks moves by a head's width."""
+TOGETHER_S_MAX = 0.7
+"""Between the two pictures: a camera may see two a second, and only who stands still is measured."""
 
 
 @dataclass(frozen=True, slots=True)

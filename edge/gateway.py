@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from cardea.contract.orders import (
@@ -28,6 +28,8 @@ from drivers.api import (
     Accepted,
     DeviceContext,
     DeviceEvent,
+    Driver,
+    FaceSeen,
     Link,
     Refused,
     SpotMeasured,
@@ -47,22 +49,22 @@ from edge.loading import Configuration
 from edge.means import Means
 from edge.place import DeviceCursor
 from edge.portal import PortalTask
-from edge.position_views import PositionViews
 from edge.recorder import Recorder
 from edge.router import Router
-from edge.scenes import Scenes
 from edge.sight import Sight
 from edge.site_socket import SiteSocket
 from edge.storage import Stores
 from edge.supervisor import Supervisor, Surroundings
 from edge.telemetry import Telemetry
 from edge.thermometer_advice import Advised, Compliances
-from edge.thermometry import Thermometry
-from edge.topology import thresholds
+from edge.topology import cameras_of, thresholds
 from edge.uplink import Uplink
 from edge.vault import Applied
 from edge.zone import ZoneTask
 from edge.zone_settings import Zone
+
+if TYPE_CHECKING:
+    from edge.thermal_side import ThermalSide
 
 OPEN_S_MAX = 10.0
 """Doors are served after this time in any case, with or without a store."""
@@ -152,24 +154,13 @@ class Gateway:
         )
         self._portals = {name: PortalTask(name, portal, means) for name, portal in settings.portals.items()}
         self._zones = {name: self._zone(name, zone, means) for name, zone in settings.zones.items()}
-        cameras = {name for portal in settings.portals.values() for name in portal.ingress.cameras}
         thermometers, names = settings.thermometers, {name: one.device.driver for name, one in fitted.items()}
         self._compliances = Compliances(thermometers, names, host.clock)
         report = self._report
-        self._sight = Sight(cameras, host.open_detector, host.clock, alerts, report, self._take)
+        cameras = cameras_of(settings.portals, thermometers)
+        self._sight = Sight(cameras, host.open_detector, host.clock, alerts, report, self._faces_seen)
         advised = {name: Advised(task, self._compliances) for name, task in self._portals.items()}
-        self._views = PositionViews(thermometers, host.clock, self._publish, self._note)
-        self._thermometry = Thermometry(
-            means.drivers,
-            thermometers,
-            settings.portals,
-            advised,
-            alerts,
-            report,
-            self._views.take,
-            ZoneInfo(settings.gateway.time_zone),
-        )
-        self._scenes = Scenes(settings.scenes, thermometers, host.clock, self._publish)
+        self._thermal = self._thermal_side(means.drivers, advised, alerts)
         self._router = Router(
             settings.portals,
             self._portals,
@@ -201,9 +192,8 @@ class Gateway:
             live.create_task(supervisor.run(), name="supervisor")
             live.create_task(health.run(), name="health")
             live.create_task(self._sight.run(), name="sight")
-            live.create_task(self._thermometry.run(), name="thermometry")
-            live.create_task(self._scenes.run(), name="scenes")
-            live.create_task(self._views.run(), name="position views")
+            if self._thermal is not None:
+                live.create_task(self._thermal.run(), name="thermal side")
             if host.status_file is not None:
                 status = StatusFile(host.status_file, host.clock, self.picture)
                 live.create_task(status.run(), name="status")
@@ -215,6 +205,25 @@ class Gateway:
                 portals=len(self._portals),
                 policy_version=self._stores.policy.version,
             )
+
+    def _thermal_side(
+        self, drivers: Mapping[str, Driver[Any]], tasks: Mapping[str, Advised], alerts: Alerts
+    ) -> "ThermalSide | None":
+        """Its checks bring OpenCV, so it is loaded only where a device gives frames or spots."""
+        if not any({ThermalFrameCaptured, SpotMeasured} & set(driver.events) for driver in drivers.values()):
+            return None
+        from edge.thermal_side import Around, ThermalSide
+
+        settings = self._configuration.settings
+        around = Around(
+            clock=self._host.clock,
+            zone=ZoneInfo(settings.gateway.time_zone),
+            alerts=alerts,
+            report=self._report,
+            publish=self._publish,
+            note=self._note,
+        )
+        return ThermalSide(drivers, settings.thermometers, settings.scenes, settings.portals, tasks, around)
 
     def _around(self, tell: Callable[[DeviceFact], None], links: Mapping[str, Link]) -> Surroundings:
         host, notes = self._host, self._stores.notes
@@ -244,9 +253,13 @@ class Gateway:
         return await self._router.take(device, event)
 
     def _measure(self, device: str, event: ThermalFrameCaptured | SpotMeasured) -> None:
-        self._thermometry.take(device, event)
-        if isinstance(event, ThermalFrameCaptured):
-            self._scenes.take(device, event)
+        if self._thermal is not None:
+            self._thermal.take(device, event)
+
+    async def _faces_seen(self, camera: str, event: FaceSeen) -> Accepted | Refused:
+        if self._thermal is not None:
+            self._thermal.faces_seen(camera, event)
+        return await self._take(camera, event)
 
     def _report(self, series: str, value: float) -> None:
         """A number: into the telemetry, and to the positions whose room it measures."""
@@ -299,7 +312,9 @@ class Gateway:
         if isinstance(action, StartCycle | StopCycle):
             return self._order_zone(order, action)
         if isinstance(action, ShowFaces):
-            return await self._views.show_faces(order.id, action)
+            if self._thermal is None:
+                return RefusalReason.UNKNOWN_DEVICE
+            return await self._thermal.show_faces(order.id, action)
         portal = self._portals.get(action.portal)
         if portal is None:
             return RefusalReason.WRONG_TARGET
@@ -370,7 +385,7 @@ class Gateway:
                 name: session.picture(now.mono_s) for name, session in self._supervisor.sessions.items()
             },
             "sight": self._sight.picture(),
-            "thermometers": self._thermometry.picture(),
+            "thermometers": {} if self._thermal is None else self._thermal.picture(),
             "positions": self._compliances.picture(),
             "portals": {name: portal.picture() for name, portal in self._portals.items()},
             "zones": {name: zone.picture() for name, zone in self._zones.items()},

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from drivers.api import Driver, SpotMeasured, ThermalFrameCaptured
+from drivers.api import Driver, PictureCaptured, SpotMeasured, ThermalFrameCaptured
 from edge.settings import Portal
 from edge.thermometer_settings import ShowsPeople, Thermometer
 from edge.topology import uses
@@ -37,6 +37,7 @@ def thermometer_misfits(
                 known.picture,
                 "its driver gives no thermal frames; leave this out",
             )
+        yield from _camera_misfits(name, known.camera, drivers, devices)
     used = {name for portal in portals.values() for name in portal.ingress.thermometers}
     for name in sorted(used - malformed):
         settings = thermometers.get(name)
@@ -69,6 +70,18 @@ def scene_misfits(
                 thermometers[name].picture,
                 "it is a scene without people; leave this out",
             )
+
+
+def _camera_misfits(
+    name: str, camera: str | None, drivers: Mapping[str, Driver[Any]], devices: frozenset[str]
+) -> Iterator[Misfit]:
+    """The visible camera beside a thermometer."""
+    if camera is None:
+        return
+    if camera not in devices:
+        yield f"thermometers.{name}.camera", camera, _known(devices)
+    elif camera in drivers and PictureCaptured not in drivers[camera].events:
+        yield f"thermometers.{name}.camera", camera, "its driver gives no visible pictures; name a camera"
 
 
 def _words(value: object) -> Iterator[str]:

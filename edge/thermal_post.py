@@ -19,11 +19,14 @@ from edge.thermometer_settings import Thermometer
 from edge.thermometry_positions import manner_of, position_of
 from models.thermal import spot, station
 from models.thermal.reading import Reading
+from models.thermal.roi import Region
 from models.thermal.station import Station, Step, blocked
 
 Thermal = ThermalFrameCaptured | SpotMeasured
 Report = Callable[[str, float], None]
 """A number of a series; never waits."""
+Canthi = Callable[[str, ThermalFrameCaptured], tuple[Region, ...] | None]
+"""Where a camera beside the device sees the canthi in its frame; ``None`` where there is no camera."""
 Show = Callable[[str, ThermalFrameCaptured, Step, Sequence["Said"]], None]
 """A frame, what it led to, and what was said of whom, for whoever may look at it; never waits."""
 DEFAULT_C = ScreeningSettings().elevated_c
@@ -66,6 +69,7 @@ class Told:
     watch: ScreeningWatch
     report: Report
     show: Show
+    canthi: Canthi
 
 
 class Post:
@@ -98,7 +102,8 @@ class Post:
                 self._arrived.clear()
                 await self._arrived.wait()
             event, self._newest = self._newest, None
-            self._state, step = await loop.run_in_executor(worker, self._step, event)
+            canthi = None if isinstance(event, SpotMeasured) else self._told.canthi(self._device, event)
+            self._state, step = await loop.run_in_executor(worker, self._step, event, canthi)
             self._measured += 1
             self._tell(event, step)
             del event
@@ -114,9 +119,9 @@ class Post:
             **self._told.watch.picture(),
         }
 
-    def _step(self, event: Thermal) -> tuple[Station, Step]:
+    def _step(self, event: Thermal, canthi: tuple[Region, ...] | None) -> tuple[Station, Step]:
         try:
-            stepped = self._stepped(event)
+            stepped = self._stepped(event, canthi)
         except Exception as error:  # noqa: BLE001  # a frame that fails a check must not end the gateway
             if not self._failing:
                 _LOG.error("thermometry_failed", device=self._device, exc_info=error)
@@ -127,12 +132,12 @@ class Post:
         self._failing = False
         return stepped
 
-    def _stepped(self, event: Thermal) -> tuple[Station, Step]:
+    def _stepped(self, event: Thermal, canthi: tuple[Region, ...] | None) -> tuple[Station, Step]:
         if isinstance(event, SpotMeasured):
             return spot.step(self._state, event, self._manner, self._settings.spot_uncertainty_c)
         if self._position is None:
             return self._state, Step()
-        return station.step(self._state, event, self._position)
+        return station.step(self._state, event, self._position, canthi)
 
     def _tell(self, event: Thermal, step: Step) -> None:
         self._last = step

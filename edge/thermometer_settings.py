@@ -192,9 +192,7 @@ class Thermometer(Settings):
         if len(set_c) > 1 and max(set_c) - min(set_c) < APART_C_MIN:
             raise ValueError(f"two references tell of a gain only when set {APART_C_MIN:g} °C apart or more")
         if (self.camera is None) != (self.registration is None):
-            raise ValueError(
-                "camera and registration belong together: cardea thermal register makes the latter"
-            )
+            raise ValueError("camera and registration belong together (cardea thermal register)")
         if self.site_c and not self.site_source.strip():
             raise ValueError("site_c needs its site_source: whose comparison, of what, when")
         return self

@@ -9,6 +9,7 @@ import asyncio
 import datetime as dt
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from drivers.api import Driver, SpotMeasured, ThermalFrameCaptured
@@ -16,10 +17,26 @@ from edge.alerts import Alerts
 from edge.screening_watch import ScreeningWatch
 from edge.settings import Portal
 from edge.thermal_condition import ConditionAlarm
-from edge.thermal_post import Post, Report, Show, TakesScreenings, Thermal, Told, User
+from edge.thermal_post import Canthi, Post, Report, Show, TakesScreenings, Thermal, Told, User
 from edge.thermometer_settings import Thermometer
 
 _SEEN = (ThermalFrameCaptured, SpotMeasured)
+
+
+def no_camera(_device: str, _frame: ThermalFrameCaptured) -> None:
+    """No camera stands beside any device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What positions need of whoever runs them."""
+
+    alerts: Alerts
+    report: Report
+    show: Show
+    zone: dt.tzinfo = dt.UTC
+    """The site's, where midnight ends what was usual."""
+    canthi: Canthi = no_camera
 
 
 class Thermometry:
@@ -31,14 +48,9 @@ class Thermometry:
         thermometers: Mapping[str, Thermometer],
         portals: Mapping[str, Portal],
         tasks: Mapping[str, TakesScreenings],
-        alerts: Alerts,
-        report: Report,
-        show: Show,
-        zone: dt.tzinfo = dt.UTC,
+        needs: Needs,
     ) -> None:
-        """``drivers`` by device: those that give frames or spots have a position, once anybody names them.
-        ``zone``: the site's, where midnight ends what was usual.
-        """
+        """``drivers`` by device: those that give frames or spots have a position, once anybody names them."""
         seeing = {name for name, driver in drivers.items() if set(_SEEN) & set(driver.events)}
         used = {name for portal in portals.values() for name in portal.ingress.thermometers}
         self._posts: dict[str, Post] = {}
@@ -46,10 +58,11 @@ class Thermometry:
             settings = thermometers.get(name) or Thermometer()
             told = Told(
                 users=_users(name, portals, tasks),
-                alarm=ConditionAlarm(name, settings.warm_up_s, alerts),
-                watch=ScreeningWatch(name, settings.screening_watch, alerts, zone),
-                report=report,
-                show=show,
+                alarm=ConditionAlarm(name, settings.warm_up_s, needs.alerts),
+                watch=ScreeningWatch(name, settings.screening_watch, needs.alerts, needs.zone),
+                report=needs.report,
+                show=needs.show,
+                canthi=needs.canthi,
             )
             self._posts[name] = Post(name, settings, told)
 

@@ -19,6 +19,7 @@ from drivers.api import (
     ThermalFrameCaptured,
 )
 from edge.settings import ChannelRef, DoorRef, Portal
+from edge.thermometer_settings import Thermometer
 
 
 class Role(StrEnum):
@@ -69,6 +70,12 @@ def thresholds(portals: Mapping[str, Portal]) -> Mapping[str, float]:
             series, limit_c = f"{device}/elevated_c", portal.screening.elevated_c
             found[series] = min(limit_c, found.get(series, limit_c))
     return found
+
+
+def cameras_of(portals: Mapping[str, Portal], thermometers: Mapping[str, Thermometer]) -> frozenset[str]:
+    """The cameras in whose pictures faces are looked for: of portals, and beside thermometers."""
+    watching = {camera for portal in portals.values() for camera in portal.ingress.cameras}
+    return frozenset(watching | {one.camera for one in thermometers.values() if one.camera is not None})
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ class NotScreened(StrEnum):
     """Somebody whose face does not fit into the picture."""
     OVERLAPPING = "overlapping"
     """Two people, one before the other: nobody can say whose temperature it is."""
+    FACE_UNSEEN = "face_unseen"
+    """The camera beside the thermometer sees no face that looks this way: where are the canthi?"""
     NOT_STEADY = "not_steady"
 
 
@@ -37,6 +39,7 @@ OF_PEOPLE = frozenset(
         NotScreened.TOO_FAR,
         NotScreened.TOO_NEAR,
         NotScreened.OVERLAPPING,
+        NotScreened.FACE_UNSEEN,
         NotScreened.NOT_STEADY,
     }
 )

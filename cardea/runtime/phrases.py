@@ -211,6 +211,7 @@ _NOT_SCREENED: Mapping[StrEnum, str] = {
     NotScreened.TOO_FAR: msg("Not screened: please come closer"),
     NotScreened.TOO_NEAR: msg("Not screened: please step back"),
     NotScreened.OVERLAPPING: msg("Not screened: one at a time, please"),
+    NotScreened.FACE_UNSEEN: msg("Not screened: please look at the camera"),
     NotScreened.NOT_STEADY: msg("Not screened: please stand still"),
 }
 _CORRECTIONS: Mapping[StrEnum, str] = {

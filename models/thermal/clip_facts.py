@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -152,6 +151,8 @@ def _faces(
     frames: npt.NDArray[np.uint16], meter: Radiometer, from_c: float, reference: Reference
 ) -> Iterator[tuple[int, int, int]]:
     """Of each frame's largest spot as warm as skin: area, width and height."""
+    import cv2  # which a gateway that only names these facts need not load
+
     middle = round(reference.column), round(reference.row)
     for raw in frames:
         warm = (meter.celsius(raw) >= from_c).astype(np.uint8)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -131,6 +130,8 @@ def _rays(temps_c: Celsius, circle: Circle) -> _Rays | None:
     inside &= (columns[:, past] >= 0) & (columns[:, past] <= temps_c.shape[1] - 1)
     if np.count_nonzero(inside) < RAYS_MIN:
         return None
+    import cv2  # which a gateway that only names a reference need not load
+
     along_c: Any = cv2.remap(
         temps_c,
         columns[inside].astype(np.float32),

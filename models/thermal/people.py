@@ -56,6 +56,8 @@ class Shot:
     """``None`` when something speaks against measuring anybody: people are followed only."""
     now_s: float
     """Monotonic."""
+    canthi: tuple[Region, ...] | None = None
+    """Where a camera beside says that the canthi of a face are; ``None`` where there is no camera."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,7 @@ def step(people: People, shot: Shot, watched: Watched) -> tuple[People, Seen]:
         if track.last.at_s != shot.now_s:
             stays.append(stay.broken(before))
             continue
-        refused = refusal(track, shot.raw.shape, watched.face_px_min)
+        refused = refusal(track, shot.raw.shape, watched.face_px_min) or _unseen(track, shot)
         found = _measured(track, shot) if refused in MEASURED else None
         after, reading = _told(before, refused, found, shot, watched.manner)
         stays.append(after)
@@ -162,8 +164,19 @@ def face_region(circle: Circle, frame: tuple[int, ...]) -> Region:
 def _measured(track: Track, shot: Shot) -> Measurement | None:
     if shot.measure is None:
         return None
-    top = hottest(shot.raw, face_region(track.last.head.circle, shot.raw.shape), shot.meter)
-    return None if top is None else shot.measure(top)
+    tops = [hottest(shot.raw, region, shot.meter) for region in _measured_on(track, shot)]
+    found = [top for top in tops if top is not None]
+    return shot.measure(max(found, key=lambda top: top.mean_c)) if found else None
+
+
+def _measured_on(track: Track, shot: Shot) -> tuple[Region, ...]:
+    """The face; or, where a camera says where they are, its canthi and nothing else (decision 0016)."""
+    face = face_region(track.last.head.circle, shot.raw.shape)
+    return (face,) if shot.canthi is None else tuple(one for one in shot.canthi if one.overlaps(face))
+
+
+def _unseen(track: Track, shot: Shot) -> NotScreened | None:
+    return None if _measured_on(track, shot) else NotScreened.FACE_UNSEEN
 
 
 def _told(

@@ -21,6 +21,7 @@ REFUSED_S: Mapping[NotScreened, float] = {
     NotScreened.TOO_FAR: math.inf,
     NotScreened.TOO_NEAR: 1.0,
     NotScreened.OVERLAPPING: 1.0,
+    NotScreened.FACE_UNSEEN: 2.0,
     NotScreened.NOT_STEADY: UNSTEADY_S_MAX,
 }
 """For how long somebody may be where they cannot be measured before that is told; who is far away, never."""

@@ -35,6 +35,15 @@ class Region:
     bottom: int
     right: int
 
+    def overlaps(self, other: "Region") -> bool:
+        """Whether they share a pixel."""
+        return (
+            self.top < other.bottom
+            and other.top < self.bottom
+            and self.left < other.right
+            and other.left < self.right
+        )
+
     def of(self, raw: RawFrame) -> RawFrame | None:
         """This part of a frame, not copied; ``None`` where it does not lie within it or is too small."""
         if raw.ndim != 2 or raw.dtype not in ENDS or not (0 <= self.top < self.bottom <= raw.shape[0]):

@@ -22,7 +22,7 @@ from models.thermal.radiometry import Radiometer
 from models.thermal.reading import Reading
 from models.thermal.reference import Reference
 from models.thermal.reference_watch import Watch
-from models.thermal.roi import Hottest, hottest
+from models.thermal.roi import Hottest, Region, hottest
 from models.thermal.shots import shot, watched
 
 FROM_UNFIT: Mapping[Unfit, NotScreened] = {
@@ -31,6 +31,7 @@ FROM_UNFIT: Mapping[Unfit, NotScreened] = {
 }
 DOING = (
     NotScreened.OVERLAPPING,
+    NotScreened.FACE_UNSEEN,
     NotScreened.TOO_NEAR,
     NotScreened.NOT_STEADY,
     NotScreened.TOO_FAR,
@@ -85,8 +86,17 @@ class Step:
     """Where they are, as far as that is known."""
 
 
-def step(station: Station, frame: ThermalFrameCaptured, position: Position) -> tuple[Station, Step]:
-    """The station after ``frame``. Never raises, whatever a device puts into a frame."""
+def step(
+    station: Station,
+    frame: ThermalFrameCaptured,
+    position: Position,
+    canthi: tuple[Region, ...] | None = None,
+) -> tuple[Station, Step]:
+    """The station after ``frame``. Never raises, whatever a device puts into a frame.
+
+    ``canthi``: where a visible camera beside the device says that they are, empty when it sees no face that
+    can be used; nobody is measured anywhere else then. ``None`` where there is no such camera.
+    """
     now_s, gone_s_max = frame.at.mono_s, position.reference_gone_s_max
     watch = reference_watch.told(station.watch, frame, position.references)
     meter = meter_of(frame, position.overrides)
@@ -99,7 +109,7 @@ def step(station: Station, frame: ThermalFrameCaptured, position: Position) -> t
     if meter is None or top is None or condition is NotScreened.FRAME_UNFIT:
         station = replace(station, people=there.broken(station.people))
         return _told(station, condition or NotScreened.FRAME_UNFIT, Seen(), now_s)
-    taken = shot(frame, meter, watch, position)
+    taken = replace(shot(frame, meter, watch, position), canthi=canthi)
     if condition is not None:
         taken = replace(taken, measure=None)
     people, seen = there.step(station.people, taken, watched(position, watch))

@@ -13,7 +13,8 @@ from msgspec import inspect as mi
 from cardea.contract.time import YEARS
 
 _INT64 = 2**63
-_NAMES = st.text(string.ascii_letters + string.digits + '-_/.é门"\\\u2028', max_size=12)
+_CHARACTERS = string.ascii_letters + string.digits + '-_/.é门"\\\u2028'
+_NAMES = st.text(_CHARACTERS, max_size=12)
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-100, 100) | _NAMES,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_NAMES, inner, max_size=2),
@@ -59,7 +60,7 @@ _DRAW: dict[type[mi.Type], Callable[[Any], st.SearchStrategy[Any]]] = {
     mi.BoolType: lambda _: st.booleans(),
     mi.IntType: _integers,
     mi.FloatType: _floats,
-    mi.StrType: lambda _: _NAMES,
+    mi.StrType: lambda info: st.text(_CHARACTERS, min_size=info.min_length or 0, max_size=12),
     mi.BytesType: lambda _: st.binary(max_size=40),
     mi.DateTimeType: lambda _: _moments(),
     mi.RawType: lambda _: _JSON.map(lambda value: msgspec.Raw(msgspec.json.encode(value))),

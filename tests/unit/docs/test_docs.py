@@ -193,6 +193,7 @@ def test_figures_are_those_of_the_results(figures, tmp_path):
         "| meanwhile, of 40,000 series | not measured | |",
         "| line protocol, 5 fields a point | not measured | |",
         "| thermal frame | not measured | |",
+        "| thermal stream through a whole position | not measured | |",
         "| size and start | not measured | |",
         "| memory of `cardea up`: gateway | 98.4 MB, -0.4 MB/h | ≤ 150 MB |",
     ]

@@ -54,9 +54,10 @@ from edge.router import Router
 from edge.settings import DoorRef, Ingress, Lock, Portal, Screening
 from edge.thermal_post import Said
 from edge.thermometer_settings import Reference, Region, ScreeningWatchSettings, Thermometer
-from edge.thermometry import Thermometry
+from edge.thermometry import Needs, Thermometry
 from edge.vault import Person, Vault
 from models import passes
+from models.thermal import roi
 from models.thermal.station import Step
 
 FPS = 9.0
@@ -116,6 +117,8 @@ class Tower:
         self.clock, self.entropy, self.path = sim.SimClock(), sim.SimEntropy(5), path
         self.numbers: dict[str, list[float]] = {}
         self.opened: list[str] = []
+        self.canthi: tuple[roi.Region, ...] | None = None
+        """Where a camera beside the thermal one sees them; ``None``: there is none."""
         self.tasks: list[asyncio.Task[Any]] = []
 
     async def start(
@@ -158,9 +161,8 @@ class Tower:
         self.portals = {name: PortalTask(name, door, means) for name, door in portals.items()}
         self.shown: list[tuple[str, Step]] = []
         self.said: list[Said] = []
-        self.thermometry = Thermometry(
-            DRIVERS, thermometers, portals, self.portals, alerts, self._report, self._show
-        )
+        needs = Needs(alerts=alerts, report=self._report, show=self._show, canthi=self._canthi)
+        self.thermometry = Thermometry(DRIVERS, thermometers, portals, self.portals, needs)
         self.router = Router(portals, self.portals, self._report, lambda *_: None, self.thermometry.take)
         loop = asyncio.get_running_loop()
         work = [task.run() for task in self.portals.values()]
@@ -182,6 +184,9 @@ class Tower:
     def _show(self, device: str, _: ThermalFrameCaptured, step: Step, said: Sequence[Said]) -> None:
         self.shown.append((device, step))
         self.said += said
+
+    def _canthi(self, device: str, _: ThermalFrameCaptured) -> tuple[roi.Region, ...] | None:
+        return self.canthi if device == "camera" else None
 
     async def _submit(self, device: str, command: Command) -> Receipt:
         if isinstance(command, OpenDoor):
@@ -284,6 +289,25 @@ def test_somebody_who_stands_still_and_shows_a_card_comes_in_with_the_corrected_
         assert total_c == pytest.approx(record.surface_temp_c, abs=2e-3)
         assert terms.reference_age_s == 0.0
         assert t.shown[-1][1].offset_c == pytest.approx(ERROR_C, abs=0.01)
+
+    play(scene)
+
+
+def test_beside_a_visible_camera_canthi_are_measured_and_without_a_face_nobody(play: Play) -> None:
+    """L7: nobody falls back on another body site with another threshold."""
+
+    async def scene(tower: Tower) -> None:
+        await tower.start()
+        raw = picture(35.4)
+        raw[70:73, 48:51] = round((36.2 - ERROR_C + 273.15) * 100)
+        await tower.show(picture(None))
+        tower.canthi = ()
+        await tower.show(raw, s=6.0)
+        assert {said.screening.reason for said in tower.said} == {NotScreened.FACE_UNSEEN}
+        tower.said.clear()
+        tower.canthi = (roi.Region(top=70, left=48, bottom=73, right=51),)
+        await tower.show(raw, s=3.0)
+        assert {round(said.screening.surface_temp_c or 0.0, 1) for said in tower.said} == {36.2}
 
     play(scene)
 

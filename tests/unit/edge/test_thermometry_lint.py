@@ -148,6 +148,9 @@ def test_references_without_a_place_are_searched_for_and_a_sites_constant_is_add
     assert position.reference_gone_s_max == 5
 
 
+REGISTRATION = (
+    "registration = { x = [0.5, 0, 1, 0], y = [0, 0.5, 1, 0], interocular_px = [40, 90], residual_px = 0.5 }"
+)
 CASES = {
     "a thermometer that is no device": (
         GOOD.replace("[thermometers.wrist]", "[thermometers.wrst]"),
@@ -218,6 +221,18 @@ CASES = {
     "a scene with people in it": (
         'scenes = ["boiler-cam", "door-cam"]\n' + GOOD,
         "scenes: door-cam → portal 'lobby' uses it, so people are in its picture; leave this out",
+    ),
+    "a camera beside it that is no device": (
+        GOOD.replace("warm_up_s", f'camera = "cam"\n{REGISTRATION}\nwarm_up_s'),
+        "thermometers.door-cam.camera: cam → no such device; known here:",
+    ),
+    "a camera beside it that sees nothing": (
+        GOOD.replace("warm_up_s", f'camera = "board"\n{REGISTRATION}\nwarm_up_s'),
+        "thermometers.door-cam.camera: board → its driver gives no visible pictures; name a camera",
+    ),
+    "a camera without a registration": (
+        GOOD.replace("warm_up_s", "camera = 'board'\nwarm_up_s"),
+        "thermometers.door-cam → camera and registration belong together (cardea thermal register)",
     ),
     "a picture of a spot": (
         GOOD.replace("spot_uncertainty_c = 0.3", 'picture = "blurred"'),
