@@ -35,8 +35,16 @@ def celsius(event):
     return event.raw.astype(np.float64) * event.scale.gain_c + event.scale.offset_c
 
 
-def conditions(meaning=CELSIUS, **changes):
-    return read(fir(**changes), meaning).conditions
+def captured(content, meaning=CELSIUS) -> ThermalFrameCaptured:
+    event = read(content, meaning)
+    assert isinstance(event, ThermalFrameCaptured)
+    return event
+
+
+def conditions(meaning=CELSIUS, **changes) -> Conditions:
+    found = captured(fir(**changes), meaning).conditions
+    assert found is not None
+    return found
 
 
 # --- heat maps -----------------------------------------------------------------------------------
@@ -72,8 +80,9 @@ def test_degrees_that_are_others(meaning, degrees, temp_c):
 
 
 def test_rows_come_first_in_the_header():
-    assert read(fir(RAW)).raw.shape == (6, 8)
-    assert np.array_equal(read(fir(RAW)).raw.astype(int) - 32768, RAW)
+    event = captured(fir(RAW))
+    assert event.raw.shape == (6, 8)
+    assert np.array_equal(event.raw.astype(int) - 32768, RAW)
 
 
 def test_what_the_camera_assumes_of_object_and_air():
@@ -101,10 +110,10 @@ def test_what_it_says_that_cannot_be_is_left_out(wrong):
     assert conditions(humidity=wrong).humidity == usual.humidity
     assert conditions(distance=wrong).distance_m == usual.distance_m
     assert conditions(transmission=wrong).window_transmission == 1.0
-    assert conditions(emissivity=wrong) is None
+    without_emissivity = captured(fir(emissivity=wrong))
+    assert (without_emissivity.conditions, without_emissivity.unfit) == (None, None)
     if wrong != -1.0:
         assert conditions(ambient=wrong).atmosphere_c == usual.atmosphere_c
-    assert read(fir(emissivity=wrong)).unfit is None
 
 
 def test_an_optic_that_does_not_say_what_it_lets_through_lets_all_through():
@@ -146,7 +155,7 @@ def test_what_is_no_heat_map_is_named(content, reason):
 
 @pytest.mark.parametrize("tail", [b"\r\n", b"\0" * 16, b"\n"])
 def test_a_heat_map_may_end_with_nothing(tail):
-    assert read(fir() + tail).unfit is None
+    assert captured(fir() + tail).unfit is None
     assert kept(fir() + tail) == fir()
 
 
@@ -182,7 +191,7 @@ def test_garbage_never_raises(content):
     ],
 )
 def test_what_cannot_be_is_unfit(raw, unfit):
-    assert read(fir(raw.astype("<i2"))).unfit is unfit
+    assert captured(fir(raw.astype("<i2"))).unfit is unfit
 
 
 def test_an_answer_beyond_all_bounds_is_not_kept():
@@ -190,6 +199,7 @@ def test_an_answer_beyond_all_bounds_is_not_kept():
     for _ in range(3):
         decoder.feed(bytes(ANSWER_BYTES_MAX // 2), AT)
     (event,) = decoder.finish(AT)
+    assert isinstance(event, Reject)
     assert event.reason == "answer_too_long"
     decoder.feed(fir(), AT)
     assert isinstance(decoder.finish(AT)[0], ThermalFrameCaptured)
@@ -239,7 +249,9 @@ def test_a_spot_that_cannot_be(degrees):
 def test_a_spot_of_0_sharp_was_not_measured(unit):
     event = spots(unit)(spot("0.000000"), AT)
     assert event == SpotMeasured(at=AT, surface_temp_c=None, unfit=Unfit.SENSOR_FAULT)
-    assert spots(unit)(spot("0.1"), AT).unfit is None
+    nearly = spots(unit)(spot("0.1"), AT)
+    assert isinstance(nearly, SpotMeasured)
+    assert nearly.unfit is None
 
 
 @pytest.mark.parametrize(
@@ -253,7 +265,9 @@ def test_a_spot_of_0_sharp_was_not_measured(unit):
     ],
 )
 def test_what_is_no_spot(content, reason):
-    assert spots(None)(content, AT).reason == reason
+    event = spots(None)(content, AT)
+    assert isinstance(event, Reject)
+    assert event.reason == reason
 
 
 # --- texts ---------------------------------------------------------------------------------------

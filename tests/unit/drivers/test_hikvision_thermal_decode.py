@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardea.contract.time import ClockQuality, Instant
-from drivers.api import CELSIUS, Reject, ThermalFrameCaptured, Unfit
+from drivers.api import CELSIUS, Conditions, DeviceEvent, Reject, ThermalFrameCaptured, Unfit
 from drivers.sim.hikvision_thermal import FACE
 from drivers.sim.hikvision_thermal_answers import Style, multipart
 from drivers.thermal.hikvision.compensation import OFF, compensates
@@ -63,11 +63,20 @@ def temperatures(height=6, width=8, seed=0):
     return (np.random.default_rng(seed).normal(30, 3, (height, width))).astype("<f4")
 
 
-def reason(content):
+def captured(content) -> ThermalFrameCaptured:
     event = event_of(content, AT)
+    assert isinstance(event, ThermalFrameCaptured)
+    return event
+
+
+def reason_of(event: DeviceEvent) -> str:
     assert isinstance(event, Reject)
     assert b"face" not in event.sample
     return event.reason
+
+
+def reason(content):
+    return reason_of(event_of(content, AT))
 
 
 @given(style=STYLES, seed=st.integers(0, 2**16))
@@ -116,13 +125,13 @@ def test_parts_are_found_by_length_when_their_types_lie():
     for kinds in [(OCTETS, OCTETS, OCTETS), (OCTETS, PICTURE, OCTETS), ("", "", "")]:
         parts = zip(kinds, (HEAT, temps_c.tobytes(), FACE), strict=True)
         content = multipart([(JSON, declared(temps_c)), *parts], Style(lengths=False))
-        assert np.array_equal(event_of(content, AT).raw, temps_c)
+        assert np.array_equal(captured(content).raw, temps_c)
 
 
 def test_parts_may_come_in_another_order():
     temps_c = temperatures()
     parts = [(JSON, declared(temps_c)), (OCTETS, temps_c.tobytes()), (PICTURE, FACE), (PICTURE, HEAT)]
-    assert np.array_equal(event_of(multipart(parts, Style()), AT).raw, temps_c)
+    assert np.array_equal(captured(multipart(parts, Style())).raw, temps_c)
 
 
 def test_pictures_that_are_not_declared_are_not_needed():
@@ -130,7 +139,7 @@ def test_pictures_that_are_not_declared_are_not_needed():
     for absent in (0, ...):
         told = declared(temps_c, jpegPicLen=absent, visiblePicLen=absent)
         content = multipart([(JSON, told), (OCTETS, temps_c.tobytes())], Style())
-        assert np.array_equal(event_of(content, AT).raw, temps_c)
+        assert np.array_equal(captured(content).raw, temps_c)
 
 
 def test_a_length_that_is_the_pictures_too_goes_by_type():
@@ -138,7 +147,7 @@ def test_a_length_that_is_the_pictures_too_goes_by_type():
     twin = b"\xff\xd8" + bytes(temps_c.nbytes - 4) + b"\xff\xd9"
     told = declared(temps_c, jpegPicLen=len(twin), visiblePicLen=0)
     content = multipart([(JSON, told), (PICTURE, twin), (OCTETS, temps_c.tobytes())], Style(lengths=False))
-    assert np.array_equal(event_of(content, AT).raw, temps_c)
+    assert np.array_equal(captured(content).raw, temps_c)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +184,7 @@ def test_scales_that_are_none(name, wrong):
     if name == "offset" and wrong in {0, -64} and wrong is not True:
         assert isinstance(event, ThermalFrameCaptured)
     else:
-        assert event.reason == f"{name}_unbelievable"
+        assert reason_of(event) == f"{name}_unbelievable"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +203,7 @@ def test_scales_that_are_none(name, wrong):
 def test_what_is_no_answer(content, expected):
     decoder = AnswerDecoder(event_of, ANSWER_BYTES_MAX)
     assert decoder.feed(content, AT) == []
-    assert [event.reason for event in decoder.finish(AT)] == ([expected] if expected else [])
+    assert [reason_of(event) for event in decoder.finish(AT)] == ([expected] if expected else [])
 
 
 @given(cut=st.integers(0, 10_000))
@@ -229,16 +238,16 @@ def test_damage_makes_a_frame_of_the_declared_shape_or_a_reject(content, place, 
     ],
 )
 def test_what_cannot_be_is_unfit(temps_c, unfit):
-    assert event_of(answer(temps_c.astype("<f4")), AT).unfit is unfit
+    assert captured(answer(temps_c.astype("<f4"))).unfit is unfit
 
 
 def test_counts_that_cannot_be_are_unfit():
-    assert event_of(answer(np.zeros((3, 3), "<i2")), AT).unfit is Unfit.SENSOR_FAULT
-    assert event_of(answer(np.eye(3, dtype="<i2")), AT).unfit is Unfit.OUT_OF_RANGE
+    assert captured(answer(np.zeros((3, 3), "<i2"))).unfit is Unfit.SENSOR_FAULT
+    assert captured(answer(np.eye(3, dtype="<i2"))).unfit is Unfit.OUT_OF_RANGE
 
 
 def test_a_picture_that_somebody_has_frozen():
-    assert event_of(answer(temperatures(), isFreezedata=True), AT).unfit is Unfit.FROZEN
+    assert captured(answer(temperatures(), isFreezedata=True)).unfit is Unfit.FROZEN
 
 
 def test_an_answer_beyond_all_bounds_is_not_kept():
@@ -246,13 +255,13 @@ def test_an_answer_beyond_all_bounds_is_not_kept():
     for _ in range(4):
         decoder.feed(bytes(ANSWER_BYTES_MAX // 3), AT)
     (event,) = decoder.finish(AT)
-    assert event.reason == "answer_too_long"
+    assert reason_of(event) == "answer_too_long"
     decoder.feed(answer(temperatures()), AT)
     assert isinstance(decoder.finish(AT)[0], ThermalFrameCaptured)
 
 
 def test_nothing_of_an_answer_stays_alive_with_its_frame():
-    event = event_of(answer(temperatures()), AT)
+    event = captured(answer(temperatures()))
     assert event.raw.base is None or event.raw.base.base is None
     assert event.raw.nbytes == 6 * 8 * 4
 
@@ -266,7 +275,7 @@ def test_a_capture_holds_the_measurement_and_no_picture(raw):
     kept = without_pictures(content)
     assert b"face" not in kept
     assert b"heat" not in kept
-    before, after = event_of(content, AT), event_of(kept, AT)
+    before, after = captured(content), captured(kept)
     assert np.array_equal(before.raw, after.raw)
     assert before.scale == after.scale
     assert without_pictures(kept) == kept
@@ -381,16 +390,21 @@ def pixels(**values):
     )
 
 
-def test_what_a_camera_assumes():
-    found = conditions_of(pixels(reflectiveEnable="true", reflectiveTemperature="24.5"))
+def assumed(**values) -> Conditions:
+    found = conditions_of(pixels(**values))
     assert found is not None
+    return found
+
+
+def test_what_a_camera_assumes():
+    found = assumed(reflectiveEnable="true", reflectiveTemperature="24.5")
     assert (found.emissivity, found.distance_m, found.reflected_c) == (0.97, 1.5, 24.5)
     for unit, distance_m in {"meter": 150.0, "feet": 45.72, "": 1.5}.items():
-        assert conditions_of(pixels(distanceUnit=unit)).distance_m == pytest.approx(distance_m)
+        assert assumed(distanceUnit=unit).distance_m == pytest.approx(distance_m)
     for switched_off in ({}, {"reflectiveEnable": "false", "reflectiveTemperature": "30"}):
-        assert conditions_of(pixels(**switched_off)).reflected_c == 22.0
-    assert conditions_of(pixels(reflectiveEnable="true", reflectiveTemperature="-300")).reflected_c == 22.0
-    assert conditions_of(pixels(reflectiveEnable="true")).reflected_c == 22.0
+        assert assumed(**switched_off).reflected_c == 22.0
+    assert assumed(reflectiveEnable="true", reflectiveTemperature="-300").reflected_c == 22.0
+    assert assumed(reflectiveEnable="true").reflected_c == 22.0
 
 
 @pytest.mark.parametrize(
@@ -413,4 +427,4 @@ def test_what_a_camera_cannot_assume(wrong):
 def test_the_oldest_of_floats():
     """Byte order: a float32 of 36.5 °C, little end first."""
     raw = np.frombuffer(struct.pack("<2f", 36.5, 22.0), "<f4").reshape(1, 2)
-    assert event_of(answer(raw), AT).raw.tolist() == [[36.5, 22.0]]
+    assert captured(answer(raw)).raw.tolist() == [[36.5, 22.0]]

@@ -250,6 +250,7 @@ async def test_no_picture_is_kept_even_of_a_camera_that_goes_on_sending_them(cam
     at = SystemClock().now()
     decoder.feed(capture.written[0][1], at)
     (again,) = decoder.finish(at)
+    assert isinstance(again, ThermalFrameCaptured)
     assert np.array_equal(again.raw, emitted.of(ThermalFrameCaptured)[0].raw)
 
 
