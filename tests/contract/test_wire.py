@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cardea.contract import encoding
 from cardea.contract.encoding import Codec, Undecodable, encode
+from cardea.contract.records import DecisionRecord
 from cardea.contract.schema import VERSION, WIRE_TYPES, main, schema, schema_text
 
 ROOT = Path(__file__).parents[2]
@@ -128,6 +129,7 @@ def test_a_decision_of_a_gateway_that_knows_no_terms_is_understood() -> None:
     table = msgspec.json.decode(raw)
     del table["screening_terms"], table["not_screened"]
     older = CODECS["record"].decode(encode(table))
+    assert isinstance(older, DecisionRecord)
     assert (older.screening_terms, older.not_screened) == (None, None)
 
 

@@ -459,7 +459,12 @@ async def test_an_old_picture_is_marked_as_old(town, visit, monkeypatch):
 
 TERMS = ScreeningTerms(34.91, 0.31, 1.02, 0.0, 0.21, Correction.ONE_POINT, 1.0, 0.4, 37.3)
 NORMAL = SceneReading(ScreeningState.NORMAL, 36.24, TERMS)
-POSITION = {"device": "lepton-1", "showing": Showing.BLURRED, "readings": (NORMAL,)}
+POSITION: dict[str, Any] = {"device": "lepton-1", "showing": Showing.BLURRED, "readings": (NORMAL,)}
+
+
+def without(**given: Any) -> dict[str, Any]:
+    """The position with nobody measured, or as given."""
+    return {**POSITION, "readings": (), **given}
 
 
 async def ask_for_faces(user: User) -> None:
@@ -496,16 +501,15 @@ async def test_a_position_stands_beside_the_scenes_with_its_line_and_its_sum(tow
     ):
         await user.should_see(words)
     assert texts(user, marker="scene-age") == ["Live"]
-    lost = {"readings": (), "condition": NotScreened.REFERENCE_LOST}
-    await send_scene(town, **(POSITION | lost))
+    await send_scene(town, **without(condition=NotScreened.REFERENCE_LOST))
     why = "Not screened: the reference source is not in view"
     await until(lambda: texts(user, marker="position-line") == [why])
     assert texts(user, marker="position-sum") == []
     assert texts(user, marker="position-scale") == ["The scale is not corrected: believe no degree of it"]
-    await send_scene(town, **(POSITION | {"readings": ()}))
+    await send_scene(town, **without())
     await user.should_see("Nobody is measured now", retries=20)
     far = SceneReading(ScreeningState.NOT_SCREENED, reason=NotScreened.TOO_FAR)
-    await send_scene(town, **(POSITION | {"readings": (NORMAL, far)}))
+    await send_scene(town, **without(readings=(NORMAL, far)))
     lines = ["36.2°C (±0.4°C): below the limit of 37.3°C", "Not screened: please come closer"]
     await until(lambda: sorted(texts(user, marker="position-line")) == lines)
 

@@ -168,10 +168,11 @@ def test_a_persons_reading_stands_at_their_spot_and_in_words_below():
 def test_why_nobody_is_measured_stands_in_the_picture_in_both_languages(reason):
     for language in Language:
         say = translator(language)
-        for said in (
+        cases: tuple[dict[str, Any], ...] = (
             {"condition": reason},
             {"readings": (SceneReading(ScreeningState.NOT_SCREENED, reason=reason),)},
-        ):
+        )
+        for said in cases:
             text = picture.svg(say, scene(showing=Showing.BLURRED, **said))
             assert captions(text) == [say.text(phrase(reason))]
     assert captions(picture.svg(EN, scene())) == []

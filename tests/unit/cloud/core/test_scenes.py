@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from typing import Any
 
 import msgspec
 import pytest
@@ -134,12 +135,13 @@ async def test_a_scene_is_shown_and_stands_nowhere_in_the_ledger(run, ledger, ma
 # --- Positions ------------------------------------------------------------------------------------
 
 
-def position(**given):
+def position(device="lepton-1", **given):
     reading = SceneReading(ScreeningState.NORMAL, 36.5)
-    return scene(**{"device": "lepton-1", "showing": Showing.BLURRED, "readings": (reading,)} | given)
+    shown: dict[str, Any] = {"showing": Showing.BLURRED, "readings": (reading,)}
+    return scene(device, **(shown | given))
 
 
-def clear(order="o1", **given):
+def clear(order: str | None = "o1", **given):
     return msgspec.structs.replace(
         position(), showing=Showing.CLEAR, lease=order, grid=b"CLEARFACES!!", **given
     )
