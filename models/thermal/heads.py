@@ -17,22 +17,12 @@ import numpy as np
 from drivers.api import RawFrame
 from models.thermal.bodies import Up, areas, is_chest, is_colder, is_hand, pointing
 from models.thermal.disc import Circle
-from models.thermal.face_shape import AROUND, CLOSINGS_PX, Counts, Mask, Shape, faces, round_kernel, widest
-from models.thermal.presence import BELIEVABLE_C_MAX
+from models.thermal.face_shape import AROUND, Mask, Shape, faces, widest
 from models.thermal.radiometry import Radiometer
 from models.thermal.roi import ENDS
+from models.thermal.warm_regions import SKIN_C, Group, Known, Scene, groups, scene_of
 
-PIXELS = 160 * 120
-"""Faces are looked for in about so many: a larger frame is made smaller first."""
 SIDE_PX_MIN = 8
-SKIN_C = 33.0
-"""The warmest point of a face is warmer, °C."""
-BELOW_C = 1.0
-"""The rest of it may be colder by so much, while it hangs together with what is warm."""
-ABOVE_ROOM_C = 1.0
-"""In a warm room, skin is what is warmer than it by so much."""
-SPARSE = 4
-"""Every so many-th row and column is enough for the room's temperature."""
 DROPS_C = (3.0, 2.2, 1.5)
 """How far below its warmest a face is cut out: the first that gives something of a face's shape. Skin of a
 face differs by 2 to 3 °C; a smaller cut parts it from a warm shirt."""
@@ -44,31 +34,13 @@ ERROR_C_MAX = 50.0
 """No sensor is so wrong."""
 GROWN_MAX = 1.3
 """Within a second nobody who stands there comes so much nearer."""
-HOT_EDGE_PX = 7
-"""Around what is too hot for a person its edge is as warm as one."""
 UP_PX_MIN = 8.0
 """Smaller faces do not say where up is."""
-GROUPS_MAX = 6
 HEADS_MAX = 4
 """In one piece of warm pixels."""
 GROUP_PX_MIN = 20
-_SQUARE: Mask = np.ones((CLOSINGS_PX[0], CLOSINGS_PX[0]), np.uint8)
-DISC_RADII = 1.8
-"""A reference is left out with its edge…"""
 HOUSING_RADII = 3.0
-"""…and what comes nearer to it than this is its warm housing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What was found out before, in pixels of the frame."""
-
-    discs: tuple[Circle, ...] = ()
-    """References, which are no people."""
-    up: Up | None = None
-    """``None``: what hangs together with a face may be another person as well as its body."""
-    faces: tuple[Circle, ...] = ()
-    """Where people were last, as large as they have been lately: two who touch are not one twice as large."""
+"""What comes nearer to a reference than this is its warm housing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +55,6 @@ class Head:
     """Whether it lies in the frame as a whole."""
     up: Up | None
     """Where up seems to be, judged by where the rest of the person is."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """A frame made small enough, and what of it may be skin."""
-
-    counts: Counts
-    skin: Mask
-    hot: Mask | None
-    """What is warmer than any person, with its edge."""
-    meter: Radiometer
-    known: Known
 
 
 def heads(
@@ -112,86 +72,21 @@ def heads(
     if not abs(offset_c) <= ERROR_C_MAX:
         return ()
     with np.errstate(over="ignore", invalid="ignore"):
-        return _heads(raw, meter, offset_c, skin_c, known or Known())
+        scene = scene_of(raw, meter, offset_c, skin_c, known or Known())
+        if scene is None:
+            return ()
+        discs = scene.known.discs
+        found = [head for head in _people(scene) if not _is_housing(head.circle, discs)]
+    return tuple(replace(head, circle=scene.in_frame(head.circle)) for head in found)
 
 
-def _heads(
-    raw: RawFrame, meter: Radiometer, offset_c: float, skin_c: float, known: Known
-) -> tuple[Head, ...]:
-    coarse = max(1, round(math.sqrt(raw.size / PIXELS)))
-    counts = _shrunk(raw, coarse)
-    room_c = _room_c(counts, meter) + offset_c
-    bounds_c = np.array((skin_c, max(skin_c - BELOW_C, room_c + ABOVE_ROOM_C), BELIEVABLE_C_MAX)) - offset_c
-    warm, low, high = meter.counts(bounds_c).tolist()
-    if not (math.isfinite(warm) and math.isfinite(low) and math.isfinite(high)):
-        return ()
-    discs, faces_before = (
-        tuple(_coarser(circle, coarse) for circle in circles) for circles in (known.discs, known.faces)
-    )
-    scene = _scene(counts, (low, high), meter, Known(discs, known.up, faces_before))
-    found = (head for head in _people(scene, warm) if not _is_housing(head.circle, discs))
-    return tuple(replace(head, circle=_finer(head.circle, coarse)) for head in found)
-
-
-def _room_c(counts: Counts, meter: Radiometer) -> float:
-    """The colder quarter of a picture is no person, however near, as the sensor reads it."""
-    sparse = counts[::SPARSE, ::SPARSE]
-    quarter = np.partition(sparse, sparse.size // 4, axis=None)[sparse.size // 4]
-    return float(meter.celsius(np.asarray(quarter, np.float64)))
-
-
-def _shrunk(raw: RawFrame, coarse: int) -> Counts:
-    if coarse == 1:
-        return raw
-    rows, columns = raw.shape[0] // coarse, raw.shape[1] // coarse
-    return cv2.resize(raw[: rows * coarse, : columns * coarse], (columns, rows), interpolation=cv2.INTER_AREA)
-
-
-def _coarser(circle: Circle, coarse: int) -> Circle:
-    half = 0.5 * (coarse - 1)
-    return Circle((circle.row - half) / coarse, (circle.column - half) / coarse, circle.radius_px / coarse)
-
-
-def _finer(circle: Circle, coarse: int) -> Circle:
-    half = 0.5 * (coarse - 1)
-    return Circle(circle.row * coarse + half, circle.column * coarse + half, circle.radius_px * coarse)
-
-
-def _scene(counts: Counts, skin: tuple[float, float], meter: Radiometer, known: Known) -> _Scene:
-    low, high = skin
-    mask = ((counts >= low) & (counts <= high)).view(np.uint8)
-    hot: Mask | None = (counts > high).view(np.uint8)
-    if cv2.countNonZero(hot):
-        hot = cv2.dilate(hot, round_kernel(HOT_EDGE_PX))
-        mask[hot > 0] = 0
-    else:
-        hot = None
-    for disc in known.discs:
-        middle = round(disc.column), round(disc.row)
-        cv2.circle(mask, middle, round(DISC_RADII * disc.radius_px), 0, cv2.FILLED)
-    return _Scene(counts, mask, hot, meter, known)
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Warm pixels near each other: at least one person, or none."""
-
-    top: int
-    left: int
-    counts: Counts
-    skin: Mask
-    """A view into the scene's: what is taken out of one is taken out of both."""
-    hot: Mask | None
-    mine: Mask
-
-
-def _people(scene: _Scene, least: float) -> list[Head]:
+def _people(scene: Scene) -> list[Head]:
     """Face by face: what belongs to a person is taken out, then what is left is looked at again."""
     found: list[Head] = []
-    for group in _groups(scene):
+    for group in groups(scene):
         together: list[Head] = []
         for _ in range(HEADS_MAX):
-            head = _head(scene, group, least)
+            head = _head(scene, group)
             if head is None:
                 break
             if not is_hand(head.circle, (one.circle for one in (*found, *together)), scene.known.up):
@@ -211,35 +106,14 @@ def _without_chests(found: list[Head], up: Up | None) -> list[Head]:
     return [head for head in found if not is_chest(head.circle, circles, up)]
 
 
-def _warmest_c(scene: _Scene, circle: Circle) -> float:
-    """In the square within the circle."""
-    row, column, reach = round(circle.row), round(circle.column), round(circle.radius_px / math.sqrt(2.0))
-    part = scene.counts[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1]
-    warmest = np.partition(part, part.size - 5, axis=None)[-5:-1].mean(dtype=np.float64)
-    return float(scene.meter.celsius(warmest))
-
-
-def _groups(scene: _Scene) -> Iterator[_Group]:
-    closed = cv2.morphologyEx(scene.skin, cv2.MORPH_CLOSE, _SQUARE)
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats(closed, connectivity=4)
-    told: list[list[int]] = np.asarray(boxes).tolist()
-    largest = sorted(range(1, len(told)), key=lambda number: -told[number][cv2.CC_STAT_AREA])
-    for number in largest[:GROUPS_MAX]:
-        left, top, width, height, _ = told[number]
-        part = slice(top, top + height), slice(left, left + width)
-        hot = None if scene.hot is None else scene.hot[part]
-        mine: Mask = (labels[part] == number).view(np.uint8)
-        yield _Group(top, left, scene.counts[part], scene.skin[part], hot, mine)
-
-
-def _head(scene: _Scene, group: _Group, least: float) -> Head | None:
+def _head(scene: Scene, group: Group) -> Head | None:
     """What has the shape of a face among these pixels, cut out at one level after another."""
     warm = group.skin & group.mine
     values = group.counts[warm > 0]
     if values.size < GROUP_PX_MIN:
         return None
     warmest = np.partition(values, values.size - 5)[-5:-1].mean(dtype=np.float64)
-    if not warmest >= least:
+    if not warmest >= scene.least:
         return None
     warmest_c = float(scene.meter.celsius(warmest))
     *levels, alike = scene.meter.counts(warmest_c - np.array((*DROPS_C, ALIKE_C))).tolist()
@@ -248,7 +122,7 @@ def _head(scene: _Scene, group: _Group, least: float) -> Head | None:
     like_faces = (shape for cut in cuts for shape in faces(group.counts, cut, group.hot, alike, at, frame))
     circle = _chosen(like_faces, scene.known)
     if circle is not None:
-        face_c = _warmest_c(scene, circle)
+        face_c = scene.warmest_c(circle)
         return Head(circle, face_c, _is_whole(circle, frame), _up(circle, group, warm))
     filling = widest(warm, at)
     too_wide = 2.0 * filling.radius_px > WIDE_MAX * min(frame)
@@ -278,7 +152,7 @@ def _is_whole(circle: Circle, frame: tuple[int, ...]) -> bool:
     return min(edges_px) >= circle.radius_px + 0.5
 
 
-def _up(circle: Circle, group: _Group, warm: Mask) -> Up | None:
+def _up(circle: Circle, group: Group, warm: Mask) -> Up | None:
     """Away from the middle of all that is warm of a person, when that is another place than the face."""
     if circle.radius_px < UP_PX_MIN:
         return None
@@ -292,7 +166,7 @@ def _is_housing(circle: Circle, discs: Iterable[Circle]) -> bool:
     return any(disc.away_px(circle) <= circle.radius_px + HOUSING_RADII * disc.radius_px for disc in discs)
 
 
-def _take_out(scene: _Scene, circle: Circle) -> None:
+def _take_out(scene: Scene, circle: Circle) -> None:
     """A head and the body below it are no other person."""
     if scene.known.up is None:
         middle = round(circle.column), round(circle.row)

@@ -14,12 +14,13 @@ from cardea.contract.screening import NotScreened
 from drivers.api import RawFrame
 from models.thermal import presence as stay
 from models.thermal.disc import Circle
-from models.thermal.heads import BELOW_C, SKIN_C, WIDE_MAX, Head, Known, heads
+from models.thermal.heads import WIDE_MAX, Head, heads
 from models.thermal.presence import Manner, Presence
 from models.thermal.radiometry import Radiometer
 from models.thermal.reading import Measurement, Reading
 from models.thermal.roi import Hottest, Region, hottest
 from models.thermal.tracks import Track, Tracks
+from models.thermal.warm_regions import BELOW_C, SKIN_C, Known
 
 FACE = 1.2
 """The hottest pixels are looked for in a square of so many radii around a face's centre: forehead, inner

@@ -14,8 +14,9 @@ from models.thermal import heads as module
 from models.thermal.bodies import UPS, Up, is_chest, is_colder, is_hand, pointing
 from models.thermal.disc import Circle
 from models.thermal.face_shape import faces
-from models.thermal.heads import Head, Known, heads
+from models.thermal.heads import Head, heads
 from models.thermal.radiometry import radiometer
+from models.thermal.warm_regions import GROUPS_MAX, Known
 
 METER = radiometer(LinearScale(gain_c=0.01, offset_c=-273.15), None)
 DEGREES = radiometer(CELSIUS, None)
@@ -254,7 +255,7 @@ def test_a_crowd_is_bounded() -> None:
     for row in range(40, 480, 90):
         for column in range(40, 640, 80):
             person(crowd, row, column, 36)
-    assert 1 <= len(found(crowd)) <= module.GROUPS_MAX * module.HEADS_MAX
+    assert 1 <= len(found(crowd)) <= GROUPS_MAX * module.HEADS_MAX
 
 
 def test_other_arrays_and_scales_show_nobody() -> None:
