@@ -3,18 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cardea.contract.reasons import RefusalReason
 from drivers.api import (
-    Command,
     DeviceContext,
     DeviceEvent,
     DeviceLost,
     DeviceMisconfigured,
     Emit,
-    NotExecuted,
-    Receipt,
 )
 from drivers.links.http_client import Declined, Unsupported
+from drivers.measures import OnlyMeasures
 from drivers.thermal.dahua.client import CameraCgi
 from drivers.thermal.dahua.decode import HEAT_MAPS, SPOTS, frames, kept, spots
 from drivers.thermal.dahua.preparation import heat_maps_as_numbers, identify
@@ -35,7 +32,7 @@ class Question:
     read: Read
 
 
-class ThermalCamera:
+class ThermalCamera(OnlyMeasures):
     """One Dahua thermal camera; it takes no orders."""
 
     def __init__(self, settings: DahuaThermalSettings, context: DeviceContext) -> None:
@@ -55,10 +52,6 @@ class ThermalCamera:
                 return [await self._answer(cgi, question)]
 
             await Polled(context.device, context.clock, pace).run(ask, emit)
-
-    async def submit(self, command: Command) -> Receipt:
-        """A thermometer only measures."""
-        return NotExecuted(RefusalReason.UNSUPPORTED, f"a thermometer cannot do {type(command).__name__}")
 
     async def _question(self, cgi: CameraCgi) -> Question:
         settings = self._settings

@@ -3,20 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cardea.contract.reasons import RefusalReason
 from drivers.api import (
-    Command,
     Conditions,
     DeviceContext,
     DeviceEvent,
     DeviceLost,
     DeviceMisconfigured,
     Emit,
-    NotExecuted,
-    Receipt,
     ThermalFrameCaptured,
 )
 from drivers.links.http_client import Declined, Unsupported
+from drivers.measures import OnlyMeasures
 from drivers.thermal.hikvision.client import CameraIsapi
 from drivers.thermal.hikvision.decode import CHANNEL, event_of
 from drivers.thermal.hikvision.preparation import Compensation, identify, without_visible_picture
@@ -28,7 +25,7 @@ COMPENSATION_CHECK_S = 30.0
 """So often it is seen whether somebody has switched the compensation on."""
 
 
-class ThermalCamera:
+class ThermalCamera(OnlyMeasures):
     """One Hikvision thermal camera; it takes no orders."""
 
     def __init__(self, settings: HikvisionThermalSettings, context: DeviceContext) -> None:
@@ -44,10 +41,6 @@ class ThermalCamera:
             await emit(await in_time(known, pace.preparation_s_max, context.device))
             matrices = await in_time(self._prepared(isapi), pace.preparation_s_max, context.device)
             await Polled(context.device, context.clock, pace).run(matrices.next, emit)
-
-    async def submit(self, command: Command) -> Receipt:
-        """A thermometer only measures."""
-        return NotExecuted(RefusalReason.UNSUPPORTED, f"a thermometer cannot do {type(command).__name__}")
 
     async def _prepared(self, isapi: CameraIsapi) -> "Matrices":
         compensation = Compensation(isapi, self._settings)

@@ -4,19 +4,16 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from cardea.contract.reasons import RefusalReason
 from drivers.api import (
-    Command,
     Device,
     DeviceContext,
     DeviceLost,
     DeviceMisconfigured,
     Emit,
-    NotExecuted,
-    Receipt,
     ThermalFrameCaptured,
 )
 from drivers.links.udp import Address, Datagram, Mailbox, Missed, UdpLink
+from drivers.measures import OnlyMeasures
 from drivers.thermal.htpa.decode import CHANNEL, DatagramDecoder, recorded
 from drivers.thermal.htpa.protocol import (
     ARRAY_32X32D,
@@ -52,7 +49,7 @@ def open_htpa(settings: HtpaSettings, context: DeviceContext) -> Device:
     return HtpaSession(settings, context, link)
 
 
-class HtpaSession:
+class HtpaSession(OnlyMeasures):
     """One sensor."""
 
     def __init__(self, settings: HtpaSettings, context: DeviceContext, link: UdpLink) -> None:
@@ -76,10 +73,6 @@ class HtpaSession:
                 await conversation.stream()
             finally:
                 mailbox.send(RELEASE, address)
-
-    async def submit(self, command: Command) -> Receipt:
-        """A thermometer only measures."""
-        return NotExecuted(RefusalReason.UNSUPPORTED, f"a thermometer cannot do {type(command).__name__}")
 
     async def _found(self) -> Address:
         """Where the sensor with the MAC answers from."""

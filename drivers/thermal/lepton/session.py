@@ -3,19 +3,16 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from cardea.contract.reasons import RefusalReason
 from drivers.api import (
-    Command,
     Device,
     DeviceContext,
     DeviceMisconfigured,
     Emit,
     LinkKind,
-    NotExecuted,
-    Receipt,
 )
 from drivers.links.stream import StreamLink
 from drivers.links.video import VideoLink
+from drivers.measures import OnlyMeasures
 from drivers.thermal.lepton.decode import CHANNEL, WIDTH, FrameReader, Y16Decoder
 from drivers.thermal.lepton.playback import Recording
 from drivers.thermal.lepton.settings import LeptonSettings
@@ -33,7 +30,7 @@ class _Source(Protocol):
     async def run(self, emit: Emit) -> None: ...
 
 
-class LeptonSession:
+class LeptonSession(OnlyMeasures):
     """One camera; it takes no orders."""
 
     def __init__(self, source: _Source) -> None:
@@ -42,10 +39,6 @@ class LeptonSession:
     async def run(self, emit: Emit) -> None:
         """Frames until cancelled, or until the camera is lost."""
         await self._source.run(emit)
-
-    async def submit(self, command: Command) -> Receipt:
-        """A thermometer only measures."""
-        return NotExecuted(RefusalReason.UNSUPPORTED, f"a thermometer cannot do {type(command).__name__}")
 
 
 def link_for(settings: LeptonSettings) -> LinkKind | None:

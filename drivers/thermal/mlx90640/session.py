@@ -8,20 +8,17 @@ import struct
 
 import numpy as np
 
-from cardea.contract.reasons import RefusalReason
 from cardea.contract.time import Instant
 from drivers.api import (
-    Command,
     Device,
     DeviceContext,
     DeviceLost,
     DeviceMisconfigured,
     Emit,
-    NotExecuted,
-    Receipt,
     ThermalFrameCaptured,
 )
 from drivers.links.i2c import I2cLink
+from drivers.measures import OnlyMeasures
 from drivers.thermal.mlx90640.blocks import encode
 from drivers.thermal.mlx90640.calibration import Uncalibrated, restore
 from drivers.thermal.mlx90640.decode import CHANNEL, MemoryDecoder
@@ -56,7 +53,7 @@ def open_mlx90640(settings: Mlx90640Settings, context: DeviceContext) -> Device:
     return Mlx90640Session(settings, context, context.link)
 
 
-class Mlx90640Session:
+class Mlx90640Session(OnlyMeasures):
     """One sensor."""
 
     def __init__(self, settings: Mlx90640Settings, context: DeviceContext, link: I2cLink) -> None:
@@ -94,10 +91,6 @@ class Mlx90640Session:
                 await self._clock.sleep(MISS_WAIT_S)
             self._must_not_be_silent()
             await self._clock.sleep(max(0.0, began_s + poll_s - self._clock.monotonic_s()))
-
-    async def submit(self, command: Command) -> Receipt:
-        """A thermometer only measures."""
-        return NotExecuted(RefusalReason.UNSUPPORTED, f"a thermometer cannot do {type(command).__name__}")
 
     async def _read_eeprom(self, emit: Emit) -> None:
         """Read it until it is one, twice at the most: a bus that was disturbed is no reason to give up."""

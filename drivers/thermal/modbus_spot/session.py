@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 
-from cardea.contract.reasons import RefusalReason
 from drivers.api import (
-    Command,
     Device,
     DeviceContext,
     DeviceLost,
     DeviceMisconfigured,
     Emit,
-    NotExecuted,
-    Receipt,
 )
 from drivers.links.modbus import ModbusLink, WordTable
+from drivers.measures import OnlyMeasures
 from drivers.thermal.modbus_spot.decode import CHANNEL, exchange
 from drivers.thermal.modbus_spot.reading import Instrument, Place
 from drivers.thermal.modbus_spot.registers import Table
@@ -33,7 +30,7 @@ def open_spot(settings: SpotSettings, context: DeviceContext) -> Device:
     return SpotSession(settings, context, context.link)
 
 
-class SpotSession:
+class SpotSession(OnlyMeasures):
     """One instrument."""
 
     def __init__(self, settings: SpotSettings, context: DeviceContext, link: ModbusLink) -> None:
@@ -70,10 +67,6 @@ class SpotSession:
                 self._context.capture.write(CHANNEL, exchange(self._settings.unit, words), now)
             await emit(instrument.read(words, now))
             await self._clock.sleep(max(0.0, began_s + self._settings.poll_s - self._clock.monotonic_s()))
-
-    async def submit(self, command: Command) -> Receipt:
-        """A thermometer only measures."""
-        return NotExecuted(RefusalReason.UNSUPPORTED, f"a thermometer cannot do {type(command).__name__}")
 
     async def _set_emissivity(self) -> None:
         """Write the emissivity that is wanted, where one is, and see whether it was taken."""
