@@ -4,7 +4,7 @@ from pydantic import Field
 
 from cardea.runtime.config import RelativePath
 from drivers.api import DeviceSettings
-from drivers.links.http_client import Origin
+from drivers.links.http_client import HttpAccess, Origin
 
 
 class HttpCameraSettings(DeviceSettings):
@@ -27,3 +27,9 @@ class HttpCameraSettings(DeviceSettings):
     answer_s_max: float = Field(
         default=5.0, gt=0, le=60, description="without a whole answer for so long the camera is lost, s"
     )
+
+    def access(self, password: str, answer_bytes_max: int) -> HttpAccess:
+        """How it is asked."""
+        return HttpAccess(
+            self.base_url, self.user, password, self.ca_file, self.answer_s_max, answer_bytes_max
+        )

@@ -1,7 +1,7 @@
 """A camera's CGI: HTTP with Digest, its texts and its reasons."""
 
 from drivers.api import DeviceRefused
-from drivers.links.http_client import HttpAccess, HttpDevice
+from drivers.links.http_client import HttpDevice
 from drivers.thermal.dahua.decode import ANSWER_BYTES_MAX
 from drivers.thermal.dahua.settings import DahuaThermalSettings
 from drivers.thermal.dahua.texts import is_refusal, reason_of
@@ -11,15 +11,7 @@ class CameraCgi(HttpDevice):
     """One camera. Every method raises DeviceLost (no answer) or DeviceRefused (bad credentials)."""
 
     def __init__(self, settings: DahuaThermalSettings, password: str) -> None:
-        access = HttpAccess(
-            settings.base_url,
-            settings.user,
-            password,
-            settings.ca_file,
-            settings.answer_s_max,
-            answer_bytes_max=ANSWER_BYTES_MAX,
-        )
-        super().__init__(access, reason_of)
+        super().__init__(settings.access(password, ANSWER_BYTES_MAX), reason_of)
         self._camera = settings.base_url
 
     async def ask(self, target: str) -> bytes:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from drivers.links.http_client import XML, HttpAccess, HttpDevice
+from drivers.links.http_client import XML, HttpDevice
 from drivers.thermal.hikvision.decode import ANSWER_BYTES_MAX
 from drivers.thermal.hikvision.documents import Document, NotADocument
 from drivers.thermal.hikvision.settings import HikvisionThermalSettings
@@ -17,15 +17,7 @@ class CameraIsapi(HttpDevice):
     """One camera. Every method raises DeviceLost (no answer) or DeviceRefused (bad credentials)."""
 
     def __init__(self, settings: HikvisionThermalSettings, password: str) -> None:
-        access = HttpAccess(
-            settings.base_url,
-            settings.user,
-            password,
-            settings.ca_file,
-            settings.answer_s_max,
-            answer_bytes_max=ANSWER_BYTES_MAX,
-        )
-        super().__init__(access, _reason)
+        super().__init__(settings.access(password, ANSWER_BYTES_MAX), _reason)
 
     async def document(self, path: str) -> Document:
         """A configuration.

@@ -1,21 +1,19 @@
 """An InfiRay module's session, whatever its frames come from."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from drivers.api import (
     Device,
     DeviceContext,
     DeviceMisconfigured,
-    Emit,
     LinkKind,
 )
 from drivers.links.stream import StreamLink
 from drivers.links.video import VideoLink
-from drivers.measures import OnlyMeasures
 from drivers.thermal.infiray.decode import STREAM, YUYV, FrameReader, StreamDecoder, YuyvDecoder
 from drivers.thermal.infiray.settings import InfiraySettings
 from drivers.thermal_camera.server import CameraServer, FrameDecoder, Served
+from drivers.thermal_camera.session import CameraSession
 from drivers.thermal_camera.video import Shown, VideoCamera
 
 LINKS: Mapping[str, LinkKind] = {"video": LinkKind.VIDEO, "tcp": LinkKind.TCP}
@@ -24,21 +22,6 @@ SERVED: Mapping[str, tuple[str, Callable[[InfiraySettings], FrameDecoder]]] = {
     "p3": (STREAM, StreamDecoder),
 }
 """What each model's camera server sends."""
-
-
-class _Source(Protocol):
-    async def run(self, emit: Emit) -> None: ...
-
-
-class InfiraySession(OnlyMeasures):
-    """One camera; it takes no orders."""
-
-    def __init__(self, source: _Source) -> None:
-        self._source = source
-
-    async def run(self, emit: Emit) -> None:
-        """Frames until cancelled, or until the camera is lost."""
-        await self._source.run(emit)
 
 
 def link_for(settings: InfiraySettings) -> LinkKind:
@@ -51,9 +34,9 @@ def open_infiray(settings: InfiraySettings, context: DeviceContext) -> Device:
     link = context.link
     match settings.source:
         case "tcp" if isinstance(link, StreamLink) and link.kind is LinkKind.TCP:
-            return InfiraySession(CameraServer(_served(settings), context, link))
+            return CameraSession(CameraServer(_served(settings), context, link))
         case "video" if isinstance(link, VideoLink):
-            return InfiraySession(VideoCamera(_shown(settings), context, link))
+            return CameraSession(VideoCamera(_shown(settings), context, link))
         case _:
             kind = link_for(settings)
             raise DeviceMisconfigured(f"{context.device}: source {settings.source!r} needs a {kind} link")

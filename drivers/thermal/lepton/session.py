@@ -1,22 +1,20 @@
 """A Lepton's session, whatever its frames come from."""
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from drivers.api import (
     Device,
     DeviceContext,
     DeviceMisconfigured,
-    Emit,
     LinkKind,
 )
 from drivers.links.stream import StreamLink
 from drivers.links.video import VideoLink
-from drivers.measures import OnlyMeasures
 from drivers.thermal.lepton.decode import CHANNEL, WIDTH, FrameReader, Y16Decoder
 from drivers.thermal.lepton.playback import Recording
 from drivers.thermal.lepton.settings import LeptonSettings
 from drivers.thermal_camera.server import CameraServer, Served
+from drivers.thermal_camera.session import CameraSession, Source
 from drivers.thermal_camera.video import Shown, VideoCamera
 
 LINKS: Mapping[str, LinkKind | None] = {
@@ -26,21 +24,6 @@ LINKS: Mapping[str, LinkKind | None] = {
 }
 
 
-class _Source(Protocol):
-    async def run(self, emit: Emit) -> None: ...
-
-
-class LeptonSession(OnlyMeasures):
-    """One camera; it takes no orders."""
-
-    def __init__(self, source: _Source) -> None:
-        self._source = source
-
-    async def run(self, emit: Emit) -> None:
-        """Frames until cancelled, or until the camera is lost."""
-        await self._source.run(emit)
-
-
 def link_for(settings: LeptonSettings) -> LinkKind | None:
     """The link that the source needs."""
     return LINKS[settings.source]
@@ -48,10 +31,10 @@ def link_for(settings: LeptonSettings) -> LinkKind | None:
 
 def open_lepton(settings: LeptonSettings, context: DeviceContext) -> Device:
     """The session; raises DeviceMisconfigured when the link does not fit the source."""
-    return LeptonSession(_source(settings, context))
+    return CameraSession(_source(settings, context))
 
 
-def _source(settings: LeptonSettings, context: DeviceContext) -> _Source:
+def _source(settings: LeptonSettings, context: DeviceContext) -> Source:
     link = context.link
     match settings.source:
         case "tcp" if isinstance(link, StreamLink) and link.kind is LinkKind.TCP:
