@@ -19,7 +19,8 @@ from models.thermal.presence import Manner, Presence
 from models.thermal.radiometry import Radiometer
 from models.thermal.reading import Measurement, Reading
 from models.thermal.roi import Hottest, Region, hottest
-from models.thermal.tracks import Track, Tracks
+from models.thermal.track import Track
+from models.thermal.tracks import Tracks
 from models.thermal.warm_regions import BELOW_C, SKIN_C, Known
 
 FACE = 1.2

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from models.thermal.bodies import UPS, Up
 from models.thermal.disc import Circle
 from models.thermal.heads import Head
-from models.thermal.tracks import AWAY_S, HIDDEN_S, LEFT_S, TRACKS_MAX, VOTES_MAX, Track, Tracks
+from models.thermal.track import Track
+from models.thermal.tracks import AWAY_S, HIDDEN_S, LEFT_S, TRACKS_MAX, VOTES_MAX, Tracks
 
 FPS = 9.0
 
