@@ -16,8 +16,9 @@ from cardea.contract.time import ClockQuality, Instant
 from cardea.runtime.logs import get_logger
 
 FORMAT = 1
-WAITING_BYTES_MAX = 1024 * 1024
-"""What waits for the disk at the most; beyond it pieces are dropped and counted."""
+WAITING_BYTES_MAX = 4 * 1024 * 1024
+"""What waits for the disk at the most: three matrices of a thermal camera. Beyond it pieces are dropped and
+counted."""
 
 _log = get_logger("capture")
 
