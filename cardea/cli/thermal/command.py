@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import importlib.util
 from collections.abc import Callable, Mapping
 from typing import cast
 
@@ -20,8 +19,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the commands."""
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
-        if importlib.util.find_spec(f"cardea.cli.thermal.{name}") is None:
-            continue
         command = commands.add_parser(name, help=text, description=text)
         module = importlib.import_module(f"cardea.cli.thermal.{name}")
         cast("Callable[[argparse.ArgumentParser], None]", module.configure)(command)
