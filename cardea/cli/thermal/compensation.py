@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cardea.cli.errors import CommandError
+from cardea.cli.thermal.bounded_file import read_bounded
 from models.thermal.compensation import (
     ORAL_SD_C,
     READINGS,
@@ -92,13 +93,7 @@ def _columns(path: Path, names: Sequence[str]) -> list[tuple[float, ...]]:
     Raises:
         CommandError: one line saying what is wrong.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(BYTES_MAX + 1)
-    except OSError as error:
-        raise CommandError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(content) > BYTES_MAX:
-        raise CommandError(f"{path}: longer than {BYTES_MAX} bytes")
+    content = read_bounded(path, BYTES_MAX)
     try:
         table = csv.DictReader(content.decode("utf-8-sig").splitlines())
         missing = [name for name in names if name not in (table.fieldnames or ())]

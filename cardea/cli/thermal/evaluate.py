@@ -11,12 +11,14 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from cardea.cli.errors import CommandError
 
 METHODS = ("absolute", "reference", "flir", "median30", "combined")
 ROUNDS = ("mean", *map(str, range(1, 10)))
 RUNS_MAX = 10_000
+T = TypeVar("T", int, float)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +58,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--residual-sd",
         type=_number(0, 10),
-        default=0.1,
         help="what a reference source leaves of a drift, °C (0.1)",
     )
     parser.add_argument("--seed", type=_whole(0, 2**63 - 1), default=0, help="of the simulated drift (0)")
@@ -101,6 +102,7 @@ def _run(args: argparse.Namespace) -> int:
     from cardea.cli.thermal.clinical_table import read_table
     from cardea.cli.thermal.evaluation import Asked, evaluated
     from cardea.cli.thermal.evaluation_text import told
+    from models.thermal.drift import RESIDUAL_SD_C
 
     table = read_table(args.file)
     asked = Asked(
@@ -110,7 +112,7 @@ def _run(args: argparse.Namespace) -> int:
         round=args.round,
         methods=tuple(dict.fromkeys(args.method or METHODS)),
         drift_sd_c=args.drift_sd,
-        residual_sd_c=args.residual_sd,
+        residual_sd_c=RESIDUAL_SD_C if args.residual_sd is None else args.residual_sd,
         seed=args.seed,
         runs=args.runs if args.drift_sd > 0.0 else 1,
         prevalence=args.prevalence,
@@ -152,30 +154,25 @@ def _methods(text: str) -> Sequence[str]:
     return asked
 
 
-def _number(least: float, most: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
+def _within(kind: Callable[[str], T], what: str, least: float, most: float) -> Callable[[str], T]:
+    def read(text: str) -> T:
         try:
-            value = float(text)
+            value = kind(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"must lie within {least:g} and {most:g}")
-        return value
-
-    return read
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what}") from None
         if not least <= value <= most:
             raise argparse.ArgumentTypeError(f"must lie within {least} and {most}")
         return value
 
     return read
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    return _within(float, "a number", least, most)
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    return _within(int, "a whole number", least, most)
 
 
 def _oral(text: str) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cardea.cli.errors import CommandError
+from cardea.cli.thermal.bounded_file import read_bounded
 from models.thermal.register import Pair
 
 ROWS_MAX = 10_000
@@ -39,15 +40,10 @@ def read_pairs(path: Path) -> Pairs:
 
 
 def _rows(path: Path) -> list[Mapping[str, str]]:
+    content = read_bounded(path, FILE_BYTES_MAX)
     try:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
-        if len(content) > FILE_BYTES_MAX:
-            raise CommandError(f"{path}: longer than {FILE_BYTES_MAX} bytes; this is no table of pairs")
         lines = content.decode("utf-8-sig").splitlines()
         rows = [row for row, _ in zip(csv.DictReader(lines), range(ROWS_MAX), strict=False)]
-    except OSError as error:
-        raise CommandError(f"{path}: cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error):
         raise CommandError(f"{path}: is no CSV in UTF-8") from None
     return [{key.strip(): (value or "").strip() for key, value in row.items() if key} for row in rows]

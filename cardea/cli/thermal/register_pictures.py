@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cardea.cli.errors import CommandError
+from cardea.cli.thermal.bounded_file import read_bounded
 from drivers.api import Picture
 from models.face import detect
 from models.face.detect import FaceDetector
@@ -90,10 +91,6 @@ def _temperatures(path: Path) -> Temperatures:
 
 def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            content = file.read(BYTES_MAX + 1)
-    except OSError as error:
-        raise PictureUnusable(f"{path}: cannot be read: {error.strerror}") from error
-    if len(content) > BYTES_MAX:
-        raise PictureUnusable(f"{path}: longer than {BYTES_MAX} bytes")
-    return content
+        return read_bounded(path, BYTES_MAX)
+    except CommandError as error:
+        raise PictureUnusable(str(error)) from error

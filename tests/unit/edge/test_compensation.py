@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cardea.contract.batches import Lane
-from cardea.contract.encoding import ALERT
 from cardea.contract.records import AlertCleared, AlertKind, AlertRaised, CredentialKind
 from cardea.contract.time import ClockQuality, Instant
 from cardea.runtime.clock import SystemClock, SystemEntropy
@@ -29,6 +27,7 @@ from edge.decide.screening import ScreeningLimits, screen
 from edge.notes import Notes
 from edge.router import Router
 from models.thermal.compensation import READINGS
+from tests.unit.edge.committed_alerts import Rows
 
 UTC = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 
@@ -199,22 +198,6 @@ def _never(*_: object) -> None:
 
 
 # --- a simulated terminal through the real driver ----------------------------------------------------
-
-
-class Rows:
-    """What alerts commit, at once."""
-
-    def __init__(self) -> None:
-        self.alerts: list[AlertRaised | AlertCleared] = []
-
-    def follow(self, lane: Lane, body: bytes) -> "asyncio.Future[bool]":
-        assert lane is Lane.ALERT
-        alert = ALERT.decode(body)
-        assert isinstance(alert, AlertRaised | AlertCleared)
-        self.alerts.append(alert)
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        done.set_result(True)
-        return done
 
 
 class NoCursor:

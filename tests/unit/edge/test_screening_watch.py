@@ -12,8 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from cardea.contract.batches import Lane
-from cardea.contract.encoding import ALERT
 from cardea.contract.records import AlertCleared, AlertKind, AlertRaised, ScreeningState
 from cardea.contract.screening import NotScreened
 from cardea.runtime.clock import SystemClock, SystemEntropy
@@ -23,6 +21,7 @@ from edge.notes import Notes
 from edge.screening_watch import DRIFTED, MOVED_C, ScreeningWatch
 from edge.thermometer_settings import ScreeningWatchSettings, Thermometer
 from models.thermal.reading import Measurement, Reading
+from tests.unit.edge.committed_alerts import Rows
 
 NORMAL, RETEST, ELEVATED = ScreeningState.NORMAL, ScreeningState.RETEST, ScreeningState.ELEVATED
 NOT_SCREENED = ScreeningState.NOT_SCREENED
@@ -30,22 +29,6 @@ MORNING = dt.datetime(2026, 3, 2, 8, tzinfo=dt.UTC)
 QUICK = ScreeningWatchSettings(
     baseline_people=10, target_rate=0.1, detectable_rate=0.4, false_alarm_people=200
 )
-
-
-class Rows:
-    """What alerts commit, at once."""
-
-    def __init__(self) -> None:
-        self.alerts: list[AlertRaised | AlertCleared] = []
-
-    def follow(self, lane: Lane, body: bytes) -> "asyncio.Future[bool]":
-        assert lane is Lane.ALERT
-        alert = ALERT.decode(body)
-        assert isinstance(alert, AlertRaised | AlertCleared)
-        self.alerts.append(alert)
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        done.set_result(True)
-        return done
 
 
 class Door:
