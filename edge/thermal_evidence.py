@@ -1,15 +1,12 @@
 """From a position's reading to a portal's evidence: the state at its threshold, and every term behind it."""
 
-import math
 from dataclasses import replace
 
 from cardea.contract.records import ScreeningState
-from cardea.contract.screening import NotScreened, ScreeningTerms
+from cardea.contract.screening import NotScreened
 from edge.decide.evidence import Screening
-from models.thermal.reading import Measurement, Reading
+from models.thermal.reading import DECIMALS, Reading, terms_of
 from models.thermal.station import Step
-
-_DECIMALS = 3
 
 
 def attributable(step: Step) -> tuple[Reading, ...]:
@@ -28,7 +25,7 @@ def screening_of(reading: Reading, threshold_c: float, *, compliant: bool) -> Sc
     found = reading.measurement
     return Screening(
         state=reading.state(threshold_c),
-        surface_temp_c=None if found is None else round(found.surface_temp_c, _DECIMALS),
+        surface_temp_c=None if found is None else round(found.surface_temp_c, DECIMALS),
         compliant=compliant,
         terms=None if found is None else terms_of(found, threshold_c),
         reason=reading.reason,
@@ -41,25 +38,5 @@ def looked_at_twice(screening: Screening, state: ScreeningState, usual_c: float 
         return screening
     terms = screening.terms
     if terms is not None and usual_c is not None:
-        terms = replace(terms, usual_c=round(usual_c, _DECIMALS))
+        terms = replace(terms, usual_c=round(usual_c, DECIMALS))
     return replace(screening, state=state, terms=terms)
-
-
-def terms_of(found: Measurement, threshold_c: float) -> ScreeningTerms | None:
-    """The terms as they go into the record; ``None`` where one of them is not a number, for that is none."""
-    numbers = (found.raw_c, found.radiometry_c, found.reference_c, found.site_c, found.uncertainty_c)
-    age_s = found.reference_age_s
-    if not all(map(math.isfinite, (*numbers, found.gain, 0.0 if age_s is None else age_s))):
-        return None
-    raw_c, radiometry_c, reference_c, site_c, uncertainty_c = (round(n, _DECIMALS) for n in numbers)
-    return ScreeningTerms(
-        raw_c=raw_c,
-        radiometry_c=radiometry_c,
-        reference_c=reference_c,
-        site_c=site_c,
-        uncertainty_c=uncertainty_c,
-        correction=found.correction,
-        gain=round(found.gain, 4),
-        reference_age_s=None if age_s is None else round(age_s, 2),
-        threshold_c=threshold_c,
-    )

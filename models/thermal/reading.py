@@ -1,10 +1,14 @@
 """What one thermal position says of whoever stands there: a temperature with all its terms, or why none."""
 
+import math
 from dataclasses import dataclass
 
 from cardea.contract.records import ScreeningState
-from cardea.contract.screening import Correction, NotScreened
+from cardea.contract.screening import Correction, NotScreened, ScreeningTerms
 from models.thermal.screening import Bands, state
+
+DECIMALS = 3
+"""Of what is told of a temperature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +56,23 @@ class Reading:
         if self.measurement is None:
             return ScreeningState.NOT_SCREENED
         return state(self.measurement.surface_temp_c, threshold_c, self.measurement.uncertainty_c, bands)
+
+
+def terms_of(found: Measurement, threshold_c: float) -> ScreeningTerms | None:
+    """The terms as they go into the record; ``None`` where one of them is not a number, for that is none."""
+    numbers = (found.raw_c, found.radiometry_c, found.reference_c, found.site_c, found.uncertainty_c)
+    age_s = found.reference_age_s
+    if not all(map(math.isfinite, (*numbers, found.gain, 0.0 if age_s is None else age_s))):
+        return None
+    raw_c, radiometry_c, reference_c, site_c, uncertainty_c = (round(n, DECIMALS) for n in numbers)
+    return ScreeningTerms(
+        raw_c=raw_c,
+        radiometry_c=radiometry_c,
+        reference_c=reference_c,
+        site_c=site_c,
+        uncertainty_c=uncertainty_c,
+        correction=found.correction,
+        gain=round(found.gain, 4),
+        reference_age_s=None if age_s is None else round(age_s, 2),
+        threshold_c=threshold_c,
+    )

@@ -5,12 +5,11 @@ from typing import Any
 
 from cardea.cli.thermal.screen_clip import Screening
 from cardea.contract.records import ScreeningState
-from cardea.contract.screening import ScreeningTerms
 from cardea.runtime.i18n import Language, Translator
 from cardea.runtime.phrases import phrase
 from cardea.runtime.screening_line import explain
 from models.thermal import screening as decision
-from models.thermal.reading import Measurement
+from models.thermal.reading import Measurement, terms_of
 from models.thermal.roll import Entry
 
 
@@ -134,18 +133,7 @@ def _line(say: Translator, entry: Entry, screening: Screening) -> str:
     found, threshold_c = entry.measurement, screening.question.threshold_c
     if found is None:
         return _why(say, entry)
-    terms = ScreeningTerms(
-        raw_c=found.raw_c,
-        radiometry_c=found.radiometry_c,
-        reference_c=found.reference_c,
-        site_c=found.site_c,
-        uncertainty_c=found.uncertainty_c,
-        correction=found.correction,
-        gain=found.gain,
-        reference_age_s=found.reference_age_s,
-        threshold_c=threshold_c,
-    )
-    return explain(say, _state(entry, threshold_c), found.surface_temp_c, terms)
+    return explain(say, _state(entry, threshold_c), found.surface_temp_c, terms_of(found, threshold_c))
 
 
 def _why(say: Translator, entry: Entry) -> str:
