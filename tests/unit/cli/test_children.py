@@ -302,8 +302,9 @@ CHILD = '''
 import os, signal, subprocess, sys
 from cardea.cli.tower.children import bound
 from cardea.runtime.notify import notify
-command = bound([sys.executable, "-c", "import signal; signal.pause()"])
-left = subprocess.Popen(command, start_new_session=True)
+command = bound([sys.executable, "-c", "import signal; print(flush=True); signal.pause()"])
+left = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
+left.stdout.readline()  # it runs, so it is bound: until then the kernel has not been asked
 print(os.getpid(), left.pid, flush=True)
 notify("READY=1")
 signal.pause()
