@@ -35,6 +35,30 @@ class ModelUnusable(ModelProblem):
     """The model is right and does not do what it should on this machine."""
 
 
+class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file as its publisher offers it."""
+
+    file: str
+    sha256: str
+    size_bytes: int
+    addresses: tuple[str, ...]
+    """The publisher's own; tried in order."""
+
+
+class KnownAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the network says of the test picture after the preprocessing below: other colours, another scale
+    or another network say something else.
+    """
+
+    side_px: int
+    """Of the square test picture that is handed to the preprocessing."""
+    tolerance: float
+    means: dict[str, float] = {}
+    """By output: its mean."""
+    values: dict[str, tuple[float, ...]] = {}
+    """By output: its first values."""
+
+
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One entry of the manifest."""
 
@@ -44,10 +68,22 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size_bytes: int
     licence: str
     purpose: str
-    addresses: tuple[str, ...]
-    """The publisher's own; tried in order."""
     default: bool
     """Whether it is pulled when nobody says which."""
+    inputs: dict[str, tuple[int | None, ...]]
+    """Shape by name; ``None`` where any size goes."""
+    preprocessing: str
+    """What happens to a picture before it goes in; for people, the code is beside the network."""
+    known_answer: KnownAnswer
+    addresses: tuple[str, ...] = ()
+    """The publisher's own; tried in order. Empty where the file is made of published ones."""
+    derived_from: tuple[Published, ...] = ()
+    """The published files (OpenVINO IR: graph, then weights) that the file is made of, byte for byte."""
+
+    @property
+    def published(self) -> tuple[Published, ...]:
+        """What has to be fetched to have the model."""
+        return self.derived_from or (Published(self.file, self.sha256, self.size_bytes, self.addresses),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +150,9 @@ def first_of(names: Sequence[str], where: Sequence[Path] | None = None) -> Found
     raise missing
 
 
-def is_the_model(model: Model, content: bytes) -> bool:
+def is_the_model(pinned: Model | Published, content: bytes) -> bool:
     """Whether ``content`` is, byte for byte, what the manifest has pinned."""
-    return len(content) == model.size_bytes and hashlib.sha256(content).hexdigest() == model.sha256
+    return len(content) == pinned.size_bytes and hashlib.sha256(content).hexdigest() == pinned.sha256
 
 
 def _read(path: Path, size_bytes: int) -> bytes | None:

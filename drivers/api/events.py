@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cardea.contract.orders import StatusColour
@@ -70,6 +70,8 @@ class CredentialPresented(Observed):
     """Whether the terminal saw a mask; ``None`` when it does not say."""
     colour: StatusColour | None = None
     """The health status that the terminal itself was told of the person, where it asks for one."""
+    snapshot: bytes | None = field(default=None, repr=False, compare=False)
+    """The JPEG that the terminal took of the person, for the gateway's own check; never stored, never sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
