@@ -71,7 +71,7 @@ class CredentialPresented(Observed):
     colour: StatusColour | None = None
     """The health status that the terminal itself was told of the person, where it asks for one."""
     snapshot: bytes | None = field(default=None, repr=False, compare=False)
-    """The JPEG that the terminal took of the person, for the gateway's own check; never stored, never sent."""
+    """The JPEG that the terminal took of the person, for the gateway's own check; not stored, not sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ class ThermalFrameCaptured(Observed):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PictureCaptured(Observed):
-    """One visible picture, for the checks on the gateway; never stored, never sent."""
+    """One visible picture, for the checks on the gateway; not stored, not sent."""
 
     picture: Picture
     number: int | None = None
