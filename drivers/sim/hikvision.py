@@ -117,6 +117,8 @@ class HikvisionTerminal:
         self.streams: set[asyncio.Transport] = set()
         self.stream_opened = asyncio.Event()
         self.push_armed = asyncio.Event()
+        self.snapshots: dict[str, bytes] = {}
+        """The JPEG that goes with the events of a person, by employee number, while it may be sent."""
         self.late_answers = 0
         self.cut_next_stream_part_at: int | None = None
         self._stream_heartbeat_s = stream_heartbeat_s
@@ -263,11 +265,15 @@ class HikvisionTerminal:
         if self.faults.silent or not (self.pusher.host or self.streams):
             return
         form = payloads.XML if self.faults.xml_events else payloads.JSON
+        snapshot = self._snapshot(event)
+        if snapshot is not None:
+            event = {**event, "picturesNumber": 1}
         enveloped = payloads.envelope(event, time or self.time_text(), self._host)
         text = payloads.encoded(enveloped, form)
+        picture = snapshot or payloads.picture(self.faults.pictures_bytes)
         for _ in range(1 + self.faults.duplicates):
-            self.pusher.push(self._message(text, form))
-            self.stream_bytes(self._parts(text, form, "AccessControllerEvent"))
+            self.pusher.push(self._message(text, form, picture))
+            self.stream_bytes(self._parts(text, form, "AccessControllerEvent", picture))
 
     def send_logged(self, serials: list[int]) -> None:
         """Send logged events again in this order, as a terminal does after an outage."""
@@ -338,19 +344,22 @@ class HikvisionTerminal:
         self._serial += 1
         return self._serial
 
-    def _message(self, text: bytes, form: str) -> Message:
-        if not self.faults.pictures_bytes:
+    def _snapshot(self, event: Inner) -> bytes | None:
+        allowed = self.isapi.config.get("uploadCapPic") is True
+        return self.snapshots.get(str(event.get("employeeNoString"))) if allowed else None
+
+    def _message(self, text: bytes, form: str, picture: bytes) -> Message:
+        if not picture:
             return Message(form, text)
         return Message(
             f"multipart/form-data; boundary={BOUNDARY}",
-            self._parts(text, form, "event_log") + f"--{BOUNDARY}--\r\n".encode(),
+            self._parts(text, form, "event_log", picture) + f"--{BOUNDARY}--\r\n".encode(),
         )
 
-    def _parts(self, text: bytes, form: str, name: str) -> bytes:
+    def _parts(self, text: bytes, form: str, name: str, picture: bytes = b"") -> bytes:
         boundary = BOUNDARY.lower() if self.faults.boundary_case else BOUNDARY
         raw = payloads.part(name, form, text, boundary)
-        if self.faults.pictures_bytes:
-            picture = payloads.picture(self.faults.pictures_bytes)
+        if picture:
             raw += payloads.part("Picture", "image/jpeg", picture, boundary, '; filename="Picture.jpg"')
         return raw
 

@@ -86,8 +86,8 @@ def part(name: str, kind: str, body: bytes, boundary: str, extra: str = "") -> b
 
 
 def picture(size: int) -> bytes:
-    """Bytes that look like the start of a JPEG and hold no face."""
-    return b"\xff\xd8\xff\xe0" + bytes(range(1, 256)) * (size // 255)
+    """Bytes that look like the start of a JPEG and hold no face; none where ``size`` is 0."""
+    return b"\xff\xd8\xff\xe0" + bytes(range(1, 256)) * (size // 255) if size else b""
 
 
 def searched(

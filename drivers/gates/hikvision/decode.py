@@ -1,73 +1,38 @@
-"""What a terminal sends, as device events. Pure; garbage becomes a counted ``Reject``.
-
-One payload makes up to two events: the temperature first, so that a portal can decide at once when the
-credential comes. The device's serial number stands as ``cursor`` on the last event of a payload only: once
-that one is committed, the payload is.
-
-Choices: a temperature of 0 or none at all was not measured; one outside ``BELIEVABLE_C``, in an unknown unit
-or not a number is a ``Reject`` and leaves the person unscreened; a time that cannot be true is left out.
-"""
+"""The channels of a terminal, as payloads of device events. Pure; cut anywhere, the events are the same."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from cardea.contract.records import CredentialKind
 from cardea.contract.time import Instant
-from drivers.api import (
-    CredentialPresented,
-    DeviceEvent,
-    DoorMoved,
-    HeartbeatSeen,
-    InputChanged,
-    InputKind,
-    Reject,
-    TemperatureMeasured,
-)
-from drivers.gates.hikvision import codes
-from drivers.gates.hikvision.multipart import Broken, Found, Keep, Multipart, is_multipart, parts_of
-from drivers.gates.hikvision.payload import (
-    Fields,
-    Unreadable,
-    believable_utc,
-    fields_of,
-    flag,
-    inner,
-    number,
-    tables,
-    text,
-    whole,
-)
+from drivers.api import DeviceEvent, Reject
+from drivers.gates.hikvision.access import SAMPLE_BYTES, told
+from drivers.gates.hikvision.multipart import Broken, Found, Keep, Multipart, Still, is_multipart, parts_of
+from drivers.gates.hikvision.snapshots import Joining, Payload, Told
 
 PUSH_BYTES_MAX = 8 * 1024 * 1024
-PAGE_EVENTS_MAX = 1000
-_SAMPLE_BYTES = 120
-_ACCESS = "AccessControllerEvent"
-
-Payload = Sequence[DeviceEvent]
-"""The events of one thing that the terminal told, in the order in which to hand them on."""
 
 
 class StreamDecoder:
-    """Channel ``stream``: the body of ``alertStream``."""
+    """Channel ``stream``: the body of ``alertStream``; ``keep`` and room for pictures as in `Multipart`."""
 
-    def __init__(self, keep: Keep | None = None) -> None:
-        self._multipart = Multipart(keep)
+    def __init__(self, keep: Keep | None = None, still_bytes_max: int = 0) -> None:
+        self._multipart = Multipart(keep, still_bytes_max)
+        self._joining = Joining(still_bytes_max)
 
-    def feed(self, chunk: bytes, at: Instant) -> Payload:
+    def feed(self, chunk: bytes, at: Instant) -> Sequence[DeviceEvent]:
         """The next bytes of the stream."""
         return _flat(self.payloads(chunk, at))
 
-    def finish(self, at: Instant) -> Payload:
+    def finish(self, at: Instant) -> Sequence[DeviceEvent]:
         """The stream has ended."""
         return _flat(self.end(at))
 
     def payloads(self, chunk: bytes, at: Instant) -> list[Payload]:
         """As ``feed``, payload by payload."""
-        return [_told(found, at) for found in self._multipart.feed(chunk)]
+        return _joined(self._joining, self._multipart.feed(chunk), at)
 
     def end(self, at: Instant) -> list[Payload]:
         """As ``finish``, payload by payload."""
-        return [_told(found, at) for found in self._multipart.finish()]
+        return [*_joined(self._joining, self._multipart.finish(), at), *self._joining.rest()]
 
 
 class PushDecoder:
@@ -77,7 +42,7 @@ class PushDecoder:
         self._pieces: list[bytes] = []
         self._size = 0
 
-    def feed(self, chunk: bytes, at: Instant) -> Payload:
+    def feed(self, chunk: bytes, at: Instant) -> Sequence[DeviceEvent]:
         """More of the entity; it is read at its end."""
         del at
         self._size += len(chunk)
@@ -87,7 +52,7 @@ class PushDecoder:
             self._pieces.clear()
         return ()
 
-    def finish(self, at: Instant) -> Payload:
+    def finish(self, at: Instant) -> Sequence[DeviceEvent]:
         """The entity is whole."""
         entity, size = b"".join(self._pieces), self._size
         self._pieces, self._size = [], 0
@@ -97,7 +62,7 @@ class PushDecoder:
             return ()
         head, gap, body = entity.partition(b"\r\n\r\n")
         if not gap:
-            return (Reject(at=at, reason="no_head", sample=entity[:_SAMPLE_BYTES]),)
+            return (Reject(at=at, reason="no_head", sample=entity[:SAMPLE_BYTES]),)
         kind = b""
         for line in head.split(b"\r\n"):
             name, _, value = line.partition(b":")
@@ -106,140 +71,30 @@ class PushDecoder:
         return _flat(pushed(kind.decode("latin-1"), body, at))
 
 
-def pushed(content_type: str, body: bytes, at: Instant, keep: Keep | None = None) -> list[Payload]:
-    """The payloads of one pushed HTTP body; ``keep`` as in :class:`Multipart`."""
+def pushed(
+    content_type: str, body: bytes, at: Instant, keep: Keep | None = None, still_bytes_max: int = 0
+) -> list[Payload]:
+    """The payloads of one pushed HTTP body; ``keep`` and room for pictures as in :class:`Multipart`."""
     if is_multipart(content_type):
-        return [_told(found, at) for found in parts_of(body, keep)]
+        joining = Joining(still_bytes_max)
+        return [*_joined(joining, parts_of(body, keep, still_bytes_max), at), *joining.rest()]
     if keep:
         keep(body)
-    return [payload(body, at)] if body.strip() else []
+    return [told(body, at).payload] if body.strip() else []
 
 
-def payload(raw: bytes, at: Instant) -> Payload:
-    """The events of one JSON or XML text."""
-    try:
-        fields = fields_of(raw)
-        access = inner(fields, _ACCESS)
-        kind = text(fields, "eventType")
-        if access and kind in {"", _ACCESS}:
-            return _access(access, text(fields, "dateTime"), at)
-        if not kind or kind == _ACCESS:
-            return (Reject(at=at, reason="no_event", sample=raw[:_SAMPLE_BYTES]),)
-        return (HeartbeatSeen(at=at, device_utc=believable_utc(text(fields, "dateTime"), at)),)
-    except Unreadable as error:
-        return (Reject(at=at, reason=str(error), sample=raw[:_SAMPLE_BYTES]),)
+def _joined(joining: Joining, parts: Sequence[Found], at: Instant) -> list[Payload]:
+    payloads: list[Payload] = []
+    for part in parts:
+        match part:
+            case Still(body):
+                payloads += joining.still(body)
+            case Broken(reason, sample):
+                payloads += joining.told(Told((Reject(at=at, reason=reason, sample=sample),)))
+            case _:
+                payloads += joining.told(told(part.body, at))
+    return payloads
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryPage:
-    """One answer of the history search: ``matches`` entries stood in it, ``more`` follow."""
-
-    payloads: tuple[Payload, ...]
-    matches: int
-    more: bool
-
-
-def history_page(raw: bytes, at: Instant) -> HistoryPage:
-    """An answer of ``AcsEvent``; every event in it is offline.
-
-    Raises:
-        Unreadable: no such answer.
-    """
-    found = inner(fields_of(raw), "AcsEvent")
-    if not found:
-        raise Unreadable("no_history")
-    entries = tables(found, "InfoList")[:PAGE_EVENTS_MAX]
-    payloads = tuple(_entry(entry, at) for entry in entries)
-    return HistoryPage(payloads, len(entries), more=text(found, "responseStatusStrg") == "MORE")
-
-
-def _entry(entry: Fields, at: Instant) -> Payload:
-    try:
-        return _access(entry, text(entry, "time"), at, past=True)
-    except Unreadable as error:
-        return (Reject(at=at, reason=str(error), offline=True),)
-
-
-def _flat(payloads: list[Payload]) -> Payload:
+def _flat(payloads: list[Payload]) -> Sequence[DeviceEvent]:
     return [event for events in payloads for event in events]
-
-
-def _told(found: Found, at: Instant) -> Payload:
-    if isinstance(found, Broken):
-        return (Reject(at=at, reason=found.reason, sample=found.sample),)
-    return payload(found.body, at)
-
-
-def _access(event: Fields, said: str, at: Instant, *, past: bool = False) -> Payload:
-    """The events of one access event; ``past``: it was asked for, not told."""
-    utc = believable_utc(said, at)
-    offline = past or flag(event, "currentEvent") is False
-    serial = whole(event, "serialNo")
-    events = _temperature(event, HeartbeatSeen(at=at, device_utc=utc, offline=offline))
-    events.append(_main(event, HeartbeatSeen(at=at, device_utc=utc, offline=offline, cursor=serial)))
-    return events
-
-
-def _main(event: Fields, seen: HeartbeatSeen) -> DeviceEvent:
-    """What the event is about; ``seen`` carries what every event carries, and stands for "no more"."""
-    major, minor = whole(event, "majorEventType", "major"), whole(event, "subEventType", "minor")
-    meaning = codes.MEANINGS.get((major or 0, minor or 0))
-    asks = flag(event, "remoteCheck") is True and "frontSerialNo" not in event
-    if text(event, "remoteCheckResult").lower() in codes.ANSWERED:
-        return seen
-    at, utc, offline, cursor = seen.at, seen.device_utc, seen.offline, seen.cursor
-    door = whole(event, "doorNo") or 1
-    match meaning:
-        case codes.Contact(open=is_open):
-            return DoorMoved(at=at, device_utc=utc, offline=offline, cursor=cursor, open=is_open, door=door)
-        case codes.Tampered(active=active):
-            return InputChanged(
-                at=at, device_utc=utc, offline=offline, cursor=cursor, kind=InputKind.TAMPER, active=active
-            )
-        case None if not asks:
-            return seen
-        case _:
-            kind, value = _credential(event, meaning)
-            return CredentialPresented(
-                at=at,
-                device_utc=utc,
-                offline=offline,
-                cursor=cursor,
-                kind=kind,
-                value=value,
-                door=door,
-                ask=cursor if asks and not offline else None,
-                verified=meaning is not None and meaning.verified,
-                granted=None if asks or meaning is None else meaning.granted,
-                mask=codes.MASK.get(text(event, "mask").lower()),
-                colour=codes.HEALTH.get(whole(inner(event, "HealthInfo"), "healthCode") or 0),
-            )
-
-
-def _credential(event: Fields, meaning: codes.Presented | None) -> tuple[CredentialKind, str]:
-    """The kind that the code names or, where it names none, the most telling field does; and its value."""
-    values = {
-        CredentialKind.QR: text(event, "QRCodeInfo"),
-        CredentialKind.CARD: text(event, "cardNo"),
-        CredentialKind.FACE: text(event, "employeeNoString", "employeeNo"),
-    }
-    values[CredentialKind.PIN] = values[CredentialKind.FACE]
-    if meaning is not None and meaning.kind is not None:
-        return meaning.kind, values[meaning.kind]
-    return next(((kind, value) for kind, value in values.items() if value), (CredentialKind.FACE, ""))
-
-
-def _temperature(event: Fields, seen: HeartbeatSeen) -> list[DeviceEvent]:
-    measured = number(event, "currTemperature")
-    if measured is None or measured == 0:
-        return []
-    at, utc, offline = seen.at, seen.device_utc, seen.offline
-    convert = codes.TO_CELSIUS.get(text(event, "thermometryUnit").lower())
-    if convert is None:
-        return [Reject(at=at, device_utc=utc, offline=offline, reason="temperature_unit_unknown")]
-    value_c = round(convert(measured), 2)
-    low_c, high_c = codes.BELIEVABLE_C
-    if not low_c <= value_c <= high_c:
-        return [Reject(at=at, device_utc=utc, offline=offline, reason="temperature_unbelievable")]
-    abnormal = flag(event, "isAbnomalTemperature", "isAbnormalTemperature")
-    return [TemperatureMeasured(at=at, device_utc=utc, offline=offline, value_c=value_c, abnormal=abnormal)]

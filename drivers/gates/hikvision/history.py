@@ -8,12 +8,13 @@ from cardea.runtime.backoff import Backoff
 from cardea.runtime.clock import Clock, Entropy
 from cardea.runtime.logs import get_logger
 from drivers.api import CredentialPresented, Emit
+from drivers.gates.hikvision.access import HistoryPage, history_page
 from drivers.gates.hikvision.client import Isapi
-from drivers.gates.hikvision.decode import HistoryPage, Payload, history_page
 from drivers.gates.hikvision.identity import shown_time
 from drivers.gates.hikvision.intake import Intake
 from drivers.gates.hikvision.payload import Unreadable
 from drivers.gates.hikvision.settings import HikvisionSettings
+from drivers.gates.hikvision.snapshots import Payload
 from drivers.links.http_client import JSON, Declined
 
 PAGE_EVENTS = 30

@@ -22,7 +22,8 @@ from drivers.links.http_client import JSON, Declined, Unsupported
 
 _ACS_CFG = "/ISAPI/AccessControl/AcsCfg?format=json"
 _CHANNEL = {Transport.PUSH: "ISAPIListen", Transport.STREAM: "ISAPI"}
-_PICTURES = ("uploadCapPic", "saveCapPic", "uploadVerificationPic", "saveVerificationPic", "saveFacePic")
+_SNAPSHOT = "uploadCapPic"
+_PICTURES = (_SNAPSHOT, "saveCapPic", "uploadVerificationPic", "saveVerificationPic", "saveFacePic")
 """Pictures of everybody who passes: switched off where the terminal can (SAFETY.md, item 18)."""
 
 
@@ -66,7 +67,8 @@ async def shown_time(isapi: Isapi) -> dt.datetime | None:
 
 
 async def prepare(isapi: Isapi, settings: HikvisionSettings) -> None:
-    """Set who decides as the configuration asks, and switch off pictures; writes only what differs.
+    """Set who decides as the configuration asks, and switch off pictures, but for the one that is asked for;
+    writes only what differs.
 
     Raises:
         DeviceMisconfigured: the gateway is to decide, but the terminal cannot ask it.
@@ -86,6 +88,8 @@ async def prepare(isapi: Isapi, settings: HikvisionSettings) -> None:
 
 def _changes(has: Fields, settings: HikvisionSettings) -> dict[str, object]:
     wanted: dict[str, object] = {name: False for name in _PICTURES if name in has}
+    if settings.snapshots and _SNAPSHOT in has:
+        wanted[_SNAPSHOT] = True
     if settings.verdict is not Verdict.AS_SET:
         wanted["remoteCheckDoorEnabled"] = settings.verdict is Verdict.GATEWAY
     if settings.verdict is Verdict.GATEWAY:

@@ -4,8 +4,8 @@ import asyncio
 from collections import OrderedDict
 
 from drivers.api import Accepted, CredentialPresented, Emit
-from drivers.gates.hikvision.decode import Payload
 from drivers.gates.hikvision.serials import Serials
+from drivers.gates.hikvision.snapshots import Payload
 
 ASKS_MAX = 1024
 """Questions that are recognised again and can be answered."""

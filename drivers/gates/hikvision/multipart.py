@@ -2,7 +2,7 @@
 
 Lenient where terminals are: the boundary is read from the bytes themselves and compared without case (the
 header's may differ), line ends may be LF, and lengths may be missing or wrong. Pictures are dropped as they
-come: no byte of them is kept (SAFETY.md, item 18).
+come, unless room is given for one at a time; no byte of them is ever recorded (SAFETY.md, item 18).
 """
 
 from collections.abc import Callable, Sequence
@@ -28,6 +28,13 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Still:
+    """A picture part, whole; only from a parser that was given room for it."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """Bytes that make no part, once per run of them."""
 
@@ -35,15 +42,20 @@ class Broken:
     sample: bytes = b""
 
 
-Found = Part | Broken
+Found = Part | Still | Broken
 Keep = Callable[[bytes], None]
 
 
 class Multipart:
-    """Feed bytes cut anywhere; get parts. ``keep`` gets every byte again, with zeros for pictures."""
+    """Feed bytes cut anywhere; get parts. ``keep`` gets every byte again, with zeros for pictures.
 
-    def __init__(self, keep: Keep | None = None) -> None:
+    ``still_bytes_max``: pictures up to this size become a ``Still``, larger ones an empty ``Still``; without
+    room for them there is none.
+    """
+
+    def __init__(self, keep: Keep | None = None, still_bytes_max: int = 0) -> None:
         self._keep = keep
+        self._still_bytes_max = still_bytes_max
         self._begin()
 
     def _begin(self) -> None:
@@ -57,6 +69,8 @@ class Multipart:
         self._head: dict[bytes, bytes] = {}
         self._head_bytes = 0
         self._left: int | None = None
+        self._still: bytearray | None = None
+        self._still_room = 0
 
     def feed(self, chunk: bytes) -> list[Found]:
         """Take the next bytes."""
@@ -185,6 +199,8 @@ class Multipart:
             self._state = self._picture
             return Broken("part_too_long")
         self._state = self._text if is_text else self._picture
+        self._still = None if is_text or not self._still_bytes_max else bytearray()
+        self._still_room = self._still_bytes_max
         return True
 
     # --- a text part -----------------------------------------------------------------------------
@@ -214,24 +230,37 @@ class Multipart:
         part = _text_part(self._take(end))
         return [part] if part else []
 
-    # --- a part that is dropped as it comes ------------------------------------------------------
+    # --- a part that passes as it comes ----------------------------------------------------------
 
     def _picture(self) -> Found | bool:
         size = len(self._buffer)
         at = self._find_boundary(size if self._left is None else min(size, self._left))
         if at >= 0:
-            self._drop(at)
-            self._state = self._seek
-            return True if self._left is None else Broken("part_cut_off")
+            still = self._ended(at)
+            return still if self._left is None else Broken("part_cut_off")
         if self._left is not None and size >= self._left:
-            self._drop(self._left)
-            self._state = self._seek
-            return True
+            return self._ended(self._left)
         done = max(0, size - len(self._boundary) - 1)
+        self._see(done)
         self._drop(done)
         if self._left is not None:
             self._left -= done
         return False
+
+    def _ended(self, size: int) -> Found | bool:
+        self._see(size)
+        self._drop(size)
+        self._state = self._seek
+        still, self._still = self._still, None
+        return True if still is None else Still(bytes(still).rstrip(b"\r\n"))
+
+    def _see(self, size: int) -> None:
+        """Keep a picture's bytes while there is room for them."""
+        if self._still is None:
+            return
+        room = self._still_room
+        self._still_room = room - size if size <= room else 0
+        self._still = self._still + self._buffer[:size] if size <= room else bytearray()
 
     # --- bytes -----------------------------------------------------------------------------------
 
@@ -271,7 +300,7 @@ def is_multipart(content_type: str) -> bool:
     return content_type.lstrip().lower().startswith("multipart/")
 
 
-def parts_of(body: bytes, keep: Keep | None = None) -> Sequence[Found]:
+def parts_of(body: bytes, keep: Keep | None = None, still_bytes_max: int = 0) -> Sequence[Found]:
     """The parts of a body that is here already."""
-    parser = Multipart(keep)
+    parser = Multipart(keep, still_bytes_max)
     return [*parser.feed(body), *parser.finish()]

@@ -84,7 +84,8 @@ class Push:
         kind = request.headers.get("content-type", "")
         at = self._clock.now()
         kept: list[bytes] = []
-        payloads = pushed(kind, request.body, at, kept.append if capture else None)
+        room = self._settings.still_bytes_max
+        payloads = pushed(kind, request.body, at, kept.append if capture else None, room)
         if capture:
             capture.write("push", f"Content-Type: {kind}\r\n\r\n".encode() + b"".join(kept), at, end=True)
         taken = [await intake.take(payload, emit) for payload in payloads]

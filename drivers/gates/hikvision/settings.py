@@ -7,6 +7,7 @@ from pydantic import Field
 
 from cardea.runtime.config import RelativePath
 from drivers.api import DeviceSettings
+from drivers.gates.hikvision.snapshots import STILL_BYTES_MAX
 from drivers.links.http_client import Origin
 
 
@@ -53,6 +54,10 @@ class HikvisionSettings(DeviceSettings):
         le=60,
         description="the terminal waits so long, s; later verdicts are void",
     )
+    snapshots: bool = Field(
+        default=False,
+        description="take the terminal's picture of each person for the gateway's own face check",
+    )
     push_host: IPv4Address | IPv6Address | None = Field(
         default=None, description="address at which the terminal reaches the listener; default: its bind"
     )
@@ -74,3 +79,8 @@ class HikvisionSettings(DeviceSettings):
     history_events_max: int = Field(
         default=20_000, ge=30, le=1_000_000, description="missed events fetched after one connection, at most"
     )
+
+    @property
+    def still_bytes_max(self) -> int:
+        """Room for one picture; none where no picture is wanted."""
+        return STILL_BYTES_MAX if self.snapshots else 0

@@ -71,7 +71,7 @@ class Stream:
         """One connection to its end, or to the first event that is not taken: the history tells it again."""
         self._fruitful = False
         keep = None if capture is None else self._keeper(capture)
-        decoder = StreamDecoder(keep)
+        decoder = StreamDecoder(keep, self._settings.still_bytes_max)
         try:
             async for chunk in response.aiter_bytes():
                 for payload in decoder.payloads(chunk, self._clock.now()):

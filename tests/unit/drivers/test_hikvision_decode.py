@@ -22,6 +22,7 @@ from drivers.api import (
     TemperatureMeasured,
 )
 from drivers.gates.hikvision import DRIVER, decode, multipart
+from drivers.gates.hikvision.access import history_page, told
 from drivers.gates.hikvision.payload import Unreadable
 from drivers.gates.hikvision.serials import SPANS_MAX, Serials
 
@@ -45,8 +46,12 @@ def access(**fields: Any) -> dict[str, Any]:
     }
 
 
+def payload(raw: bytes, at: Instant) -> Any:
+    return told(raw, at).payload
+
+
 def events_of(event: Any) -> list[Any]:
-    return list(decode.payload(json.dumps(event).encode(), AT))
+    return list(payload(json.dumps(event).encode(), AT))
 
 
 def presented(**fields: Any) -> CredentialPresented:
@@ -206,7 +211,7 @@ def test_garbage_is_rejected_and_never_raises(chunks: list[bytes], channel: str)
 def test_fields_of_any_type_never_raise(value: Any) -> None:
     event = access(**value) if isinstance(value, dict) else access(serialNo=value)
     for raw in (json.dumps(event), json.dumps({**event, "dateTime": value}), json.dumps(value)):
-        assert len(decode.payload(raw.encode(errors="replace"), AT)) in {1, 2}
+        assert len(payload(raw.encode(errors="replace"), AT)) in {1, 2}
 
 
 @pytest.mark.parametrize(
@@ -228,16 +233,16 @@ def test_fields_of_any_type_never_raise(value: Any) -> None:
     ],
 )
 def test_no_event_is_a_reject(raw: bytes) -> None:
-    (event,) = decode.payload(raw, AT)
+    (event,) = payload(raw, AT)
     assert isinstance(event, Reject)
     assert len(event.sample) <= 120
 
 
 def test_xml_that_tries_something_is_rejected() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>'
-    assert [e.reason for e in decode.payload(bomb, AT) if isinstance(e, Reject)] == ["not_json_or_xml"]
+    assert [e.reason for e in payload(bomb, AT) if isinstance(e, Reject)] == ["not_json_or_xml"]
     deep = b"<a>" * 20 + b"</a>" * 20
-    assert [e.reason for e in decode.payload(deep, AT) if isinstance(e, Reject)] == ["too_deep"]
+    assert [e.reason for e in payload(deep, AT) if isinstance(e, Reject)] == ["too_deep"]
 
 
 # --- fields ---------------------------------------------------------------------------------------
@@ -419,7 +424,7 @@ def test_a_time_that_cannot_be_true_is_left_out(said: Any) -> None:
 
 def test_a_gateway_without_time_does_not_judge_the_devices() -> None:
     boot = Instant(5.0, dt.datetime(1970, 1, 1, tzinfo=dt.UTC), ClockQuality.UNSYNCHRONISED)
-    assert decode.payload(FACE, boot)[0].device_utc == UTC
+    assert payload(FACE, boot)[0].device_utc == UTC
 
 
 # --- channels -------------------------------------------------------------------------------------
@@ -488,6 +493,78 @@ def test_no_byte_of_a_picture_is_kept() -> None:
     assert XML in b"".join(kept)
 
 
+# --- pictures that were asked for -----------------------------------------------------------------
+
+ROOM = 4096
+WITH_PICTURE = json.dumps(access(currTemperature=36.6, picturesNumber=1)).encode()
+
+
+def snapshots(raw: bytes, cuts: list[int], room: int = ROOM) -> list[Any]:
+    """Of every credential in a stream: its employee number and the picture that came with it."""
+    decoder = decode.StreamDecoder(None, room)
+    at = [0, *sorted(cut % (len(raw) + 1) for cut in cuts), len(raw)]
+    events = [e for a, b in itertools.pairwise(at) for e in decoder.feed(raw[a:b], AT)]
+    events += decoder.finish(AT)
+    return [e.snapshot for e in events if isinstance(e, CredentialPresented)]
+
+
+@pytest.mark.parametrize("length", [-1, None])
+def test_a_picture_comes_with_the_person_who_announced_it(length: int | None) -> None:
+    picture = part(JPEG, "image/jpeg", length)
+    raw = part(WITH_PICTURE) + picture + part(FACE) + picture + part(WITH_PICTURE) + part(HEARTBEAT)
+    assert snapshots(raw, []) == snapshots(raw, list(range(len(raw)))) == [JPEG.rstrip(b"\r\n"), None, None]
+    assert snapshots(raw, [], room=0) == [None, None, None], "nobody asked for one"
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        part(JPEG * 5, "image/jpeg"),
+        part(JPEG * 5, "image/jpeg", None),
+        part(JPEG, "image/jpeg", 99_999_999),
+        b"--MIME_boundary\r\nContent-Type: image/jpeg\r\nContent-Length: 900\r\n\r\n\xff\xd8",
+        part(b"", "image/jpeg"),
+        b"--MIME_boundary\r\nno header here\r\n",
+        b"",
+    ],
+    ids=["too large", "too large, no length", "unbelievable", "cut off", "empty", "broken", "nothing"],
+)
+def test_a_person_is_told_of_whatever_becomes_of_the_picture(after: bytes) -> None:
+    raw = part(WITH_PICTURE) + after
+    assert snapshots(raw, []) == snapshots(raw, list(range(len(raw)))) == [None]
+
+
+def test_a_picture_that_is_too_large_keeps_nobody_waiting() -> None:
+    decoder = decode.StreamDecoder(None, ROOM)
+    assert list(decoder.feed(part(WITH_PICTURE), AT)) == []
+    (_, credential) = decoder.feed(part(JPEG * 5, "image/jpeg"), AT)
+    assert isinstance(credential, CredentialPresented)
+
+
+def test_what_does_not_tell_of_a_person_who_is_here_does_not_wait() -> None:
+    decoder = decode.StreamDecoder(None, ROOM)
+    for fields in ({"currentEvent": False}, {"subEventType": 21}):
+        event = json.dumps(access(picturesNumber=1, **fields)).encode()
+        assert len(decoder.feed(part(event), AT)) == 1
+
+
+@given(st.lists(st.integers(0, 20_000), max_size=40))
+def test_room_for_pictures_changes_no_event(cuts: list[int]) -> None:
+    decoder = decode.StreamDecoder(None, ROOM)
+    at = [0, *sorted(cut % (len(STREAM) + 1) for cut in cuts), len(STREAM)]
+    events = [e for a, b in itertools.pairwise(at) for e in decoder.feed(STREAM[a:b], AT)]
+    assert [*events, *decoder.finish(AT)] == fed(STREAM, [])
+
+
+def test_a_pushed_form_brings_its_picture() -> None:
+    form = part(WITH_PICTURE) + part(JPEG, "image/jpeg", name="Picture") + b"--MIME_boundary--\r\n"
+    kept: list[bytes] = []
+    (payloads,) = decode.pushed("multipart/form-data; boundary=x", form, AT, kept.append, ROOM)
+    assert payloads[-1].snapshot == JPEG.rstrip(b"\r\n")  # pyright: ignore[reportAttributeAccessIssue]  # the last is the credential
+    assert b"secret" not in b"".join(kept)
+    assert "secret" not in repr(payloads)
+
+
 def test_what_a_terminal_can_make_us_hold_is_bounded() -> None:
     parser = multipart.Multipart()
     for raw in (b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: 8000000\r\n\r\n", bytes(3_000_000)):
@@ -547,7 +624,7 @@ PAGE = {
 
 
 def test_a_page_of_history_is_offline() -> None:
-    page = decode.history_page(json.dumps(PAGE).encode(), AT)
+    page = history_page(json.dumps(PAGE).encode(), AT)
     assert (page.matches, page.more) == (2, True)
     (temperature, credential), (reject,) = page.payloads
     assert all(e.offline for e in (temperature, credential, reject))
@@ -558,7 +635,7 @@ def test_a_page_of_history_is_offline() -> None:
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b'{"AcsEvent": 3}', b"<x/>"])
 def test_no_history(raw: bytes) -> None:
     with pytest.raises(Unreadable):
-        decode.history_page(raw, AT)
+        history_page(raw, AT)
 
 
 # --- serial numbers -------------------------------------------------------------------------------

@@ -269,6 +269,23 @@ async def test_verdict_gateway_is_written_to_the_terminal_and_pictures_are_switc
     assert "saveFacePic" not in config
 
 
+@TRANSPORTS
+async def test_the_picture_that_was_asked_for_comes_with_the_person_and_is_not_recorded(
+    rig: Rig, emitted: Any, transport: str
+) -> None:
+    picture = b"\xff\xd8" + b"the face of 17 " * 9000 + b"\xff\xd9"
+    rig.terminal.snapshots["17"] = picture
+    capture = Capture()
+    device = rig.device(transport=transport, capture=capture, snapshots=True)
+    await rig.ready(device, answering(device, emitted))
+    assert rig.terminal.isapi.config["uploadCapPic"] is True
+    assert rig.terminal.isapi.config["saveCapPic"] is False, "the terminal itself keeps none"
+    for number in ("17", "18"):
+        assert (await rig.terminal.present(employee_no=number)).granted
+    assert [each.snapshot for each in credentials(emitted)] == [picture, None]
+    assert b"the face" not in b"".join(chunk for _, chunk, _ in capture.written)
+
+
 # --- acknowledgement ------------------------------------------------------------------------------
 
 
