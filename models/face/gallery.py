@@ -109,7 +109,7 @@ class Gallery:
             return None
         if not is_embedding(embedding, len(self._templates)):
             raise GalleryMismatch(f"no embedding of {len(self._templates)} numbers")
-        scores = embedding.astype(np.float32, copy=False) @ self._templates
+        scores = embedding @ self._templates
         best = int(scores.argmax())
         score, scores[best] = float(scores[best]), -np.inf
         runner_up = float(scores.max()) if len(scores) > 1 else None
