@@ -59,7 +59,7 @@ def main() -> int:
     """Measure; exit status 2 when a model or a picture is not there."""
     pictures = [picture for path in sys.argv[1:] if (picture := cv2.imread(path)) is not None]
     try:
-        ours = FaceDetector(find("yunet_s_dynamic").content)
+        ours = FaceDetector(find("yunet_s_dynamic"))
         other = find("yunet_2023mar").path
     except ModelProblem as error:
         print(error, file=sys.stderr)

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from drivers.api import FaceBox, Picture
 from models.face import DETECTORS
-from models.face.onnx import Network, Tensor
-from models.registry import ModelUnusable, first_of
+from models.face.known_answer import another, known_picture, require
+from models.face.onnx import Network, Tensor, tensor
+from models.registry import FoundModel, first_of
 
 LONG_SIDE_PX = 320
 """Larger pictures are made this small; smaller ones are left as they are."""
@@ -29,37 +30,23 @@ _CANDIDATES_MAX = 256
 
 Floats = npt.NDArray[np.float32]
 
-_TEST_SIDE_PX = 96
-_TEST_TOLERANCE = 2e-3
-_KNOWN_MEANS: Mapping[int, Mapping[str, float]] = {
-    _TEST_SIDE_PX: {
-        "cls_8": 0.47905, "cls_16": 0.43548, "cls_32": 0.50168,
-        "obj_8": 0.00117, "obj_16": 0.00024, "obj_32": 0.00396,
-        "bbox_8": 0.72960, "bbox_16": 0.10488, "bbox_32": 0.56729,
-        "kps_8": 0.69004, "kps_16": 0.41633, "kps_32": 0.82491,
-    },
-    640: {
-        "cls_8": 0.45911, "cls_16": 0.48055, "cls_32": 0.64033,
-        "obj_8": 0.00097, "obj_16": 0.00052, "obj_32": 0.02082,
-        "bbox_8": 0.78926, "bbox_16": 0.23071, "bbox_32": 1.28885,
-        "kps_8": 0.60610, "kps_16": 0.46677, "kps_32": 0.95451,
-    },
-}  # fmt: skip
-"""What each output is on average for the test picture of that side: the publisher's weights, no others."""
-
 
 class FaceDetector:
     """YuNet, ready; used by one thread at a time."""
 
-    def __init__(self, content: bytes) -> None:
-        """Make a detector of the model's checked bytes, and have it pass its known-answer test.
+    def __init__(self, found: FoundModel) -> None:
+        """Make a detector of a model's checked bytes, and have it pass its known-answer test.
 
         Raises:
             ModelUnusable: it cannot be loaded, is another network, or computes something else here.
         """
-        self._network = Network(content)
-        self._side_px = _fixed_side(self._network.input_shape)
-        self._pass_known_answer()
+        self._network = Network(found)
+        shape = self._network.input_shape
+        if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3]:
+            raise another(found.model)
+        self._side_px = shape[2]
+        canvas, _ = fitted(known_picture(found.model.known_answer.side_px), self._side_px)
+        require(found.model, self._network.run(tensor(canvas)))
 
     def detect(self, picture: Picture) -> tuple[FaceBox, ...]:
         """The faces in ``picture`` (h, w, 3; BGR, uint8), the surest first, in its own pixels.
@@ -68,18 +55,8 @@ class FaceDetector:
             ModelUnusable: the network failed.
         """
         canvas, scale = fitted(picture, self._side_px)
-        outputs = self._network.run(_tensor(canvas))
+        outputs = self._network.run(tensor(canvas))
         return faces(outputs, canvas.shape[1], scale)
-
-    def _pass_known_answer(self) -> None:
-        side = self._side_px or _TEST_SIDE_PX
-        known = _KNOWN_MEANS.get(side)
-        outputs = self._network.run(_tensor(known_picture(side))) if known is not None else {}
-        if known is None or set(outputs) != set(known):
-            raise ModelUnusable("the model is not YuNet: its inputs and outputs are others")
-        for name, mean in known.items():
-            if not abs(float(outputs[name].mean()) - mean) <= _TEST_TOLERANCE:
-                raise ModelUnusable(f"YuNet fails its self-test on this machine (output {name})")
 
 
 def load(where: Sequence[Path] | None = None) -> FaceDetector:
@@ -88,13 +65,7 @@ def load(where: Sequence[Path] | None = None) -> FaceDetector:
     Raises:
         ModelProblem: none is here, one is not what it should be, or it fails its self-test.
     """
-    return FaceDetector(first_of(DETECTORS, where).content)
-
-
-def known_picture(side_px: int) -> Picture:
-    """A picture that is the same everywhere, with other values in each channel."""
-    row, column, channel = np.ogrid[:side_px, :side_px, :3]
-    return ((row * 7 + column * 13 + channel * 29 + row * column % 17 * 5) % 256).astype(np.uint8)
+    return FaceDetector(first_of(DETECTORS, where))
 
 
 def fitted(picture: Picture, side_px: int | None) -> tuple[Picture, float]:
@@ -157,16 +128,5 @@ def _box(row: Sequence[float]) -> FaceBox:
     return FaceBox(x=x, y=y, width=width, height=height, landmarks=landmarks, score=score)
 
 
-def _tensor(canvas: Picture) -> Tensor:
-    return np.ascontiguousarray(canvas.transpose(2, 0, 1)[np.newaxis], dtype=np.float32)
-
-
 def _padded(length: int) -> int:
     return -(-length // _MULTIPLE) * _MULTIPLE
-
-
-def _fixed_side(shape: tuple[int | None, ...]) -> int | None:
-    """The side of the square that the network is bound to; ``None`` when any size goes."""
-    if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3]:
-        raise ModelUnusable("the model is not YuNet: its inputs and outputs are others")
-    return shape[2]

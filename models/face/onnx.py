@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from models.registry import ModelUnusable
+from drivers.api import Picture
+from models.registry import FoundModel, ModelUnusable
 
 Tensor = npt.NDArray[np.float32]
 _FATAL_ONLY = 4
+_PRELU = b"PRelu"
 _RUNTIME = cast("Any", onnxruntime)  # it has no types of its own
 
 
@@ -32,12 +34,13 @@ class _Session(Protocol):
 class Network:
     """A network with one input."""
 
-    def __init__(self, content: bytes) -> None:
-        """Make the network of an ONNX file's bytes.
+    def __init__(self, found: FoundModel) -> None:
+        """Make the network of a model's checked bytes.
 
         Raises:
             ModelUnusable: ONNX Runtime cannot make one of them.
         """
+        self._name = found.model.name
         _RUNTIME.set_default_logger_severity(_FATAL_ONLY)
         options = _RUNTIME.SessionOptions()
         options.intra_op_num_threads = 1
@@ -45,13 +48,14 @@ class Network:
         options.log_severity_level = _FATAL_ONLY
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
+            content = _rewritten(found.content)
             session = _RUNTIME.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no base of their own
-            raise ModelUnusable(f"ONNX Runtime cannot load the model: {_first_line(error)}") from error
+            raise ModelUnusable(f"ONNX Runtime cannot load {self._name}: {_first_line(error)}") from error
         self._session = cast("_Session", session)
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
-            raise ModelUnusable(f"the model has {len(inputs)} inputs instead of one")
+            raise ModelUnusable(f"{self._name} has {len(inputs)} inputs instead of one")
         self._input = inputs[0].name
         self._outputs = [node.name for node in self._session.get_outputs()]
         self.input_shape = tuple(each if isinstance(each, int) else None for each in inputs[0].shape)
@@ -66,8 +70,22 @@ class Network:
         try:
             results = self._session.run(None, {self._input: tensor})
         except Exception as error:  # as above
-            raise ModelUnusable(f"ONNX Runtime cannot run the model: {_first_line(error)}") from error
+            raise ModelUnusable(f"ONNX Runtime cannot run {self._name}: {_first_line(error)}") from error
         return dict(zip(self._outputs, results, strict=True))
+
+
+def tensor(picture: Picture) -> Tensor:
+    """``picture`` (h, w, 3; uint8) as most networks here take it, (1, 3, h, w): its values as they are."""
+    return np.ascontiguousarray(picture.transpose(2, 0, 1)[np.newaxis], dtype=np.float32)
+
+
+def _rewritten(content: bytes) -> bytes:
+    """Without PReLU; the same bytes if it has none."""
+    if _PRELU not in content:
+        return content
+    from models.face.prelu import without_prelu  # imports onnx, which other models do without
+
+    return without_prelu(content)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,85 @@
+"""Whether a face wears a mask: RFB-640 of Linzaer's Ultra-Light-Fast-Generic-Face-Detector, trained on masks.
+
+RGB, (value - 127) / 128, 640 × 480; of 17,640 places each, how probable background, a face and a face with a
+mask are, and the corners of its box as parts of the picture's sides.
+"""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from drivers.api import FaceBox, Picture
+from models.face.known_answer import another, known_picture, require
+from models.face.onnx import Network, Tensor
+from models.registry import FoundModel
+
+WIDTH_PX, HEIGHT_PX = 640, 480
+SCORE_MIN = 0.6
+OVERLAP_MIN = 0.3
+_CLASSES = ("background", "face", "masked")
+_FACE, _MASKED = 1, 2
+
+Floats = npt.NDArray[np.float32]
+
+
+class MaskDetector:
+    """The network, ready; used by one thread at a time."""
+
+    def __init__(self, found: FoundModel) -> None:
+        """Make it of checked bytes, and have it pass its known-answer test.
+
+        Raises:
+            ModelUnusable: it cannot be loaded, is another network, or computes something else here.
+        """
+        self._model = found.model
+        self._network = Network(found)
+        if self._network.input_shape != (1, 3, HEIGHT_PX, WIDTH_PX):
+            raise another(found.model)
+        scores, boxes = self._run(known_picture(found.model.known_answer.side_px))
+        require(found.model, {"boxes": boxes} | dict(zip(_CLASSES, scores.T, strict=True)))
+
+    def masked(self, picture: Picture, face: FaceBox) -> bool | None:
+        """Whether ``face`` in ``picture`` (h, w, 3; BGR, uint8) wears a mask; ``None`` if it cannot tell.
+
+        Raises:
+            ModelUnusable: the network failed.
+        """
+        scores, boxes = self._run(picture)
+        return verdict(scores, boxes, face, picture)
+
+    def _run(self, picture: Picture) -> tuple[Floats, Floats]:
+        """Scores (n, 3) and boxes (n, 4)."""
+        outputs: Mapping[str, Tensor] = self._network.run(mask_tensor(picture))
+        scores, boxes = outputs.get("scores"), outputs.get("boxes")
+        if scores is None or boxes is None:
+            raise another(self._model)
+        return scores.reshape(-1, len(_CLASSES)), boxes.reshape(-1, 4)
+
+
+def verdict(scores: Floats, boxes: Floats, face: FaceBox, picture: Picture) -> bool | None:
+    """Whether what is seen most surely where ``face`` is has a mask; ``None`` if nothing is seen there."""
+    height, width = picture.shape[:2]
+    own = np.array([face.x, face.y, face.x + face.width, face.y + face.height], np.float32)
+    there = _overlap(boxes * np.array([width, height, width, height], np.float32), own) >= OVERLAP_MIN
+    seen = np.where(there[:, np.newaxis], scores, 0.0)[:, _FACE:]
+    if not seen.size or not float(seen.max()) >= SCORE_MIN:
+        return None
+    plain, masked = seen.max(axis=0)
+    return bool(masked > plain)
+
+
+def mask_tensor(picture: Picture) -> Tensor:
+    """``picture`` as the network takes it."""
+    resized = cv2.resize(picture, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_LINEAR)
+    rgb = resized[..., ::-1].transpose(2, 0, 1)[np.newaxis]
+    return (np.ascontiguousarray(rgb, dtype=np.float32) - 127.0) / 128.0
+
+
+def _overlap(boxes: Floats, own: Floats) -> Floats:
+    """Intersection over union of each box (left, top, right, bottom) with ``own``."""
+    sides = np.minimum(boxes[:, 2:], own[2:]) - np.maximum(boxes[:, :2], own[:2])
+    shared = np.maximum(sides, 0.0).prod(axis=1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return shared / (areas + (own[2:] - own[:2]).prod() - shared)
