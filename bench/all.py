@@ -9,6 +9,7 @@ BENCHES = (
     "bus",
     "passages",
     "frames",
+    "faces",
     "thermal_stream",
     "telemetry",
     "tiles",
