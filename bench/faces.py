@@ -107,7 +107,7 @@ class OpenCv:
         canvas, _ = fitted(picture, None)
         self._detector.setInputSize((canvas.shape[1], canvas.shape[0]))
         _, found = self._detector.detect(canvas)
-        if picture is None:  # pyright: ignore[reportUnnecessaryComparison]  # its stubs know no such case
+        if found is None:  # pyright: ignore[reportUnnecessaryComparison]  # its stubs know no such case
             return
         face = max(found, key=lambda each: each[2])
         chip = aligned(picture, [(float(x), float(y)) for x, y in face[4:14].reshape(5, 2)])
