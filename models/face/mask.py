@@ -1,7 +1,8 @@
 """Whether a face wears a mask: RFB-640 of Linzaer's Ultra-Light-Fast-Generic-Face-Detector, trained on masks.
 
 RGB, (value - 127) / 128, 640 × 480; of 17,640 places each, how probable background, a face and a face with a
-mask are, and the corners of its box as parts of the picture's sides.
+mask are, and the corners of its box as parts of the picture's sides. It sees the face and some way around it:
+in a whole picture, faces farther away were missed or taken for bare.
 """
 
 from collections.abc import Mapping
@@ -18,8 +19,10 @@ from models.registry import FoundModel
 WIDTH_PX, HEIGHT_PX = 640, 480
 SCORE_MIN = 0.6
 OVERLAP_MIN = 0.3
+AROUND = 3
+"""What it sees is so many times as wide or as high as the face's box."""
 _CLASSES = ("background", "face", "masked")
-_FACE, _MASKED = 1, 2
+_FACE = 1
 
 Floats = npt.NDArray[np.float32]
 
@@ -37,7 +40,7 @@ class MaskDetector:
         self._network = Network(found)
         if self._network.input_shape != (1, 3, HEIGHT_PX, WIDTH_PX):
             raise another(found.model)
-        scores, boxes = self._run(known_picture(found.model.known_answer.side_px))
+        scores, boxes = self._run(known_picture(found.model.known_answer.side_px)[:HEIGHT_PX, :WIDTH_PX])
         require(found.model, {"boxes": boxes} | dict(zip(_CLASSES, scores.T, strict=True)))
 
     def masked(self, picture: Picture, face: FaceBox) -> bool | None:
@@ -46,8 +49,9 @@ class MaskDetector:
         Raises:
             ModelUnusable: the network failed.
         """
-        scores, boxes = self._run(picture)
-        return verdict(scores, boxes, face, picture)
+        seen, box = around(picture, face)
+        scores, boxes = self._run(seen)
+        return verdict(scores, boxes, box)
 
     def _run(self, picture: Picture) -> tuple[Floats, Floats]:
         """Scores (n, 3) and boxes (n, 4)."""
@@ -58,16 +62,28 @@ class MaskDetector:
         return scores.reshape(-1, len(_CLASSES)), boxes.reshape(-1, 4)
 
 
-def verdict(scores: Floats, boxes: Floats, face: FaceBox, picture: Picture) -> bool | None:
-    """Whether what is seen most surely where ``face`` is has a mask; ``None`` if nothing is seen there."""
-    height, width = picture.shape[:2]
-    own = np.array([face.x, face.y, face.x + face.width, face.y + face.height], np.float32)
-    there = _overlap(boxes * np.array([width, height, width, height], np.float32), own) >= OVERLAP_MIN
-    seen = np.where(there[:, np.newaxis], scores, 0.0)[:, _FACE:]
-    if not seen.size or not float(seen.max()) >= SCORE_MIN:
-        return None
-    plain, masked = seen.max(axis=0)
-    return bool(masked > plain)
+def around(picture: Picture, face: FaceBox) -> tuple[Picture, Floats]:
+    """The part of ``picture`` about ``face`` that is looked at, in the shape of 4:3 where there is as much,
+    and the face's box in it: left, top, right, bottom as parts of its sides.
+    """
+    quarter = max(face.width * AROUND / 4, face.height * AROUND / 3)
+    columns = _about(face.x + face.width / 2, 4 * quarter, picture.shape[1])
+    rows = _about(face.y + face.height / 2, 3 * quarter, picture.shape[0])
+    corners = np.array([face.x, face.y, face.x + face.width, face.y + face.height], np.float32)
+    origin = np.array([columns.start, rows.start] * 2, np.float32)
+    seen = picture[rows, columns]
+    height, width = seen.shape[:2]
+    return seen, (corners - origin) / np.array([width, height] * 2, np.float32)
+
+
+def verdict(scores: Floats, boxes: Floats, face: Floats) -> bool | None:
+    """Whether what is seen most surely where ``face`` (4,) is has a mask; ``None`` if nothing is seen there.
+
+    ``scores`` (n, 3) are those of background, face and masked face in ``boxes`` (n, 4).
+    """
+    there = _overlap(boxes, face) >= OVERLAP_MIN
+    seen = scores[there, _FACE:].max(axis=0, initial=0.0)
+    return bool(seen[1] > seen[0]) if seen.max() >= SCORE_MIN else None
 
 
 def mask_tensor(picture: Picture) -> Tensor:
@@ -75,6 +91,13 @@ def mask_tensor(picture: Picture) -> Tensor:
     resized = cv2.resize(picture, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_LINEAR)
     rgb = resized[..., ::-1].transpose(2, 0, 1)[np.newaxis]
     return (np.ascontiguousarray(rgb, dtype=np.float32) - 127.0) / 128.0
+
+
+def _about(centre: float, length: float, whole: int) -> slice:
+    """``length`` pixels about ``centre`` or as many as there are, inside 0..``whole``, at least one."""
+    pixels = max(1, min(round(length), whole))
+    first = min(max(round(centre - length / 2), 0), whole - pixels)
+    return slice(first, first + pixels)
 
 
 def _overlap(boxes: Floats, own: Floats) -> Floats:

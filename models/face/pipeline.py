@@ -82,6 +82,16 @@ class FacePipeline:
             too_close=tight,
         )
 
+    def live(self, picture: Picture, face: FaceBox) -> float:
+        """What both liveness networks say of ``face`` in ``picture``, 0..1, poor or too tight as it may be.
+
+        For measuring them; :meth:`look` knows when it says nothing.
+
+        Raises:
+            ModelUnusable: a network failed.
+        """
+        return self._liveness.live(picture, face)
+
     def mask(self, picture: Picture) -> bool | None:
         """Whether the face in front wears a mask; ``None`` where nobody can tell or the model is not here.
 

@@ -52,7 +52,7 @@ def poor_box(face: FaceBox, picture: Picture, gates: Gates) -> Poor | None:
     """What is wrong with where ``face`` is in ``picture``; ``None`` = nothing."""
     if face.width < gates.width_px_min:
         return Poor.TOO_SMALL
-    if _inside(face, picture) < gates.inside_min:
+    if inside(face, picture) < gates.inside_min:
         return Poor.CUT_OFF
     return None if abs(roll_deg(face.landmarks)) <= gates.roll_deg_max else Poor.TILTED
 
@@ -67,6 +67,14 @@ def poor_chip(chip: Picture, gates: Gates) -> Poor | None:
     return None if sharpness(grey) >= gates.sharpness_min else Poor.BLURRED
 
 
+def inside(face: FaceBox, picture: Picture) -> float:
+    """How much of the box of ``face`` is in ``picture``, 0..1."""
+    height, width = picture.shape[:2]
+    columns = min(face.x + face.width, width) - max(face.x, 0.0)
+    rows = min(face.y + face.height, height) - max(face.y, 0.0)
+    return max(columns, 0.0) * max(rows, 0.0) / (face.width * face.height)
+
+
 def sharpness(grey: Picture) -> float:
     """Variance of the Laplacian of ``grey`` (h, w)."""
     return float(cv2.Laplacian(grey, cv2.CV_64F).var())
@@ -76,11 +84,3 @@ def roll_deg(landmarks: Sequence[Point]) -> float:
     """By how much the line from the right eye (on the left in a picture) to the left eye slopes down."""
     (right_x, right_y), (left_x, left_y) = landmarks[:2]
     return math.degrees(math.atan2(left_y - right_y, left_x - right_x))
-
-
-def _inside(face: FaceBox, picture: Picture) -> float:
-    """How much of the box of ``face`` is in ``picture``, 0..1."""
-    height, width = picture.shape[:2]
-    columns = min(face.x + face.width, width) - max(face.x, 0.0)
-    rows = min(face.y + face.height, height) - max(face.y, 0.0)
-    return max(columns, 0.0) * max(rows, 0.0) / (face.width * face.height)
