@@ -1,7 +1,7 @@
 """One neural network under ONNX Runtime: the only place that knows its interface.
 
 CPU, one thread and no spinning: two spinning threads make a picture several times slower as soon as anything
-else wants the processor.
+else wants the processor. No arena: it takes a sixth more memory and saves no time.
 """
 
 from collections.abc import Mapping
@@ -45,6 +45,7 @@ class Network:
         options = _RUNTIME.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False
         options.log_severity_level = _FATAL_ONLY
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:

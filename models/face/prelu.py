@@ -1,7 +1,8 @@
 """PReLU written as what ONNX Runtime is fast at: its own kernel goes through the numbers one by one.
 
-PReLU(x) is x where x > 0, else s·x (He et al., "Delving Deep into Rectifiers", 2015). That is max(x, s·x)
-where s ≤ 1, and s·x + (1 - s)·relu(x) for any s: the same function, not an approximation of it.
+PReLU(x) is x where x > 0, else s·x (He et al., "Delving Deep into Rectifiers", 2015). With one slope for all
+channels that is LeakyReLU, which the runtime merges with the convolution before it; with one for each, it is
+max(x, s·x) where s ≤ 1, and s·x + (1 - s)·relu(x) for any s. The same function, no approximation of it.
 """
 
 import numpy as np
@@ -31,6 +32,8 @@ def _rewritten(node: NodeProto, slopes: TensorProto, graph: GraphProto) -> tuple
     """The nodes in place of one; constants that they need are added to ``graph``."""
     values = np.asarray(to_array(slopes))
     source, result = node.input[0], node.output[0]
+    if values.size == 1:
+        return (make_node("LeakyRelu", [source], [result], alpha=float(values.item())),)
     scaled, rest, positive, raised = (f"{result}/{part}" for part in ("scaled", "rest", "positive", "raised"))
     scale = make_node("Mul", [source, slopes.name], [scaled])
     if np.all(values <= 1):
