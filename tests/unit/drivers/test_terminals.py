@@ -188,6 +188,10 @@ async def test_a_changed_password_is_refused_until_the_old_one_is_set_again(cloc
         assert station._device.digest is right
 
 
+def _turn_away(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
 async def test_a_terminal_whose_port_somebody_took_meanwhile_comes_back_when_it_is_free(
     clock: SystemClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,7 +200,7 @@ async def test_a_terminal_whose_port_somebody_took_meanwhile_comes_back_when_it_
         port = station._device.port
         failing = asyncio.create_task(station.fail(0.05))
         await asyncio.sleep(0.02)
-        taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", port)
+        taken = await asyncio.start_server(_turn_away, "127.0.0.1", port)
         await asyncio.sleep(0.1)
         assert not failing.done()
         taken.close()
