@@ -104,7 +104,7 @@ def _candidates(outputs: Mapping[str, Tensor], stride: int, columns: int) -> Flo
     marks = (outputs[f"kps_{stride}"].reshape(-1, 5, 2)[at] + cell[:, np.newaxis]) * stride
     score = np.sqrt(np.minimum(certainty[at], 1.0))[:, np.newaxis]
     rows = np.concatenate([score, centre - size / 2, size, marks.reshape(-1, 10)], axis=1)
-    return rows[np.isfinite(rows).all(axis=1)].astype(np.float32)
+    return rows[np.isfinite(rows).all(axis=1) & (size > 0.0).all(axis=1)].astype(np.float32)
 
 
 def _apart(boxes: Floats) -> list[int]:
