@@ -47,9 +47,7 @@ class _Net:
         outputs = self._network.run(tensor(crop(picture, face, self._scale)))
         if _OUTPUT not in outputs:
             raise another(self._model)
-        logits = outputs[_OUTPUT].reshape(-1)
-        powers = np.exp(logits - logits.max())
-        return powers / powers.sum()
+        return softmax(outputs[_OUTPUT].reshape(-1))
 
 
 class Liveness:
@@ -76,6 +74,12 @@ class Liveness:
         if not 0.0 <= live <= 1.0:
             raise ModelUnusable("the liveness networks compute no probability on this machine")
         return live
+
+
+def softmax(logits: Tensor) -> Tensor:
+    """Probabilities of ``logits`` (n,)."""
+    powers = np.exp(logits - logits.max())
+    return powers / powers.sum()
 
 
 def too_close(picture: Picture, face: FaceBox) -> bool:
