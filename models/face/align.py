@@ -34,9 +34,10 @@ def similarity(landmarks: Sequence[Point]) -> Transform | None:
     """What brings five ``landmarks`` nearest to the template; ``None`` if they are no face: all at one place,
     far apart beyond measure, or not finite.
     """
-    points = np.array(landmarks, np.float64).reshape(-1, 2) @ (1.0, 1.0j)
-    if points.shape != _TARGET.shape or not np.all(np.isfinite(points)):
+    pairs = np.array(landmarks, np.float64).reshape(-1, 2)
+    if len(pairs) != len(_TARGET) or not np.all(np.isfinite(pairs)):
         return None
+    points = pairs @ (1.0, 1.0j)
     centre, target_centre = points.mean(), _TARGET.mean()
     about = points - centre
     spread = float(np.sum(np.abs(about) ** 2))
