@@ -29,6 +29,7 @@ class Embedder:
         if self._network.input_shape != (1, 3, SIDE_PX, SIDE_PX):
             raise another(found.model)
         self.model_sha256 = found.model.sha256
+        """Of the file as published: what is rewritten before it runs computes the same."""
         side = found.model.known_answer.side_px
         chip = aligned(known_picture(side), [(x * side, y * side) for x, y in TEMPLATE])
         assert chip is not None, "the template is a face"
