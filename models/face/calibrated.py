@@ -1,6 +1,5 @@
 """A site's face thresholds as a TOML file: what ``cardea face calibrate`` writes and the gateway reads."""
 
-import math
 import tomllib
 from typing import Annotated
 
@@ -91,9 +90,6 @@ def read_calibrated(text: str) -> Calibrated:
         raise CalibrationInvalid(f"is no TOML: {_one_line(error)}") from None
     except ValueError as error:  # what msgspec raises is one too
         raise CalibrationInvalid(_one_line(error)) from None
-    for name, value in msgspec.structs.asdict(found.confidence).items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise CalibrationInvalid(f"confidence.{name}: is not a number")
     return found
 
 

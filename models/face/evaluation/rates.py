@@ -24,6 +24,8 @@ class Side:
     """(n + 1,)"""
     total: float
     """Of all weights, with those of scores so low that they were left out."""
+    low: float
+    """The lowest score; those left out are lower."""
 
     def rate(self, threshold: float) -> float:
         """The share that reaches ``threshold``."""
@@ -40,11 +42,11 @@ class Side:
     def threshold(self, rate: float) -> float:
         """The lowest threshold that at most a share ``rate`` reaches: just above the score that must not.
 
-        With all of them within ``rate``, the lowest score.
+        With all that are here within ``rate``, ``low``.
         """
         allowed = rate * self.total + _ROUNDING * max(self.total, 1.0)
         kept = int(np.argmax(self.reaching <= allowed))
-        return just_above(float(self.scores[kept - 1])) if kept else float(self.scores[0])
+        return just_above(float(self.scores[kept - 1])) if kept else self.low
 
 
 def just_above(score: float) -> float:
@@ -52,8 +54,15 @@ def just_above(score: float) -> float:
     return math.nextafter(score, math.inf)
 
 
-def side(scores: Floats, weights: Floats | Ints | None = None, total: float | None = None) -> Side:
-    """Of rising ``scores`` (n,), each of its weight (n,) or of 1; ``total`` of theirs unless more is known.
+def side(
+    scores: Floats,
+    weights: Floats | Ints | None = None,
+    total: float | None = None,
+    low: float | None = None,
+) -> Side:
+    """Of rising ``scores`` (n,), each of its weight (n,) or of 1.
+
+    ``total`` weight and ``low`` are theirs, unless scores below ``low`` were left out.
 
     Raises ValueError unless there is a score and a weight that counts.
     """
@@ -62,7 +71,7 @@ def side(scores: Floats, weights: Floats | Ints | None = None, total: float | No
     whole = float(reaching[0]) if total is None else total
     if not scores.size or whole <= 0.0:
         raise ValueError("there is nothing to take a share of")
-    return Side(scores, reaching, whole)
+    return Side(scores, reaching, whole, float(scores[0]) if low is None else low)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from models.thermal.binomial import Interval
 
 FMRS = (1e-2, 1e-3, 1e-4)
 _TAIL = 0.95
-"""Impostor scores below this quantile, and below every genuine one, decide nothing that is asked here."""
+"""Impostor scores below this quantile, below every genuine one, and below every threshold that is asked about
+only count: where a threshold falls among them, TAR is 1."""
 
 Table = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Tell = Callable[[int], None]
@@ -156,7 +157,7 @@ def resampled(
         if total == 0.0 or not of_genuine.any():
             continue
         genuine = side(found.genuine, of_genuine)
-        impostor = side(scores, counts[ones] * counts[others], total)
+        impostor = side(scores, counts[ones] * counts[others], total, low)
         own = np.asarray([impostor.threshold(fmr) for fmr in fmrs], dtype=np.float64)
         eer = equal_error(genuine, impostor, cuts).rate
         rows.append(np.concatenate(([eer], own, genuine.rates(own), genuine.rates(at), impostor.rates(at))))
