@@ -38,6 +38,8 @@ STATES = frozenset(
         AlertKind.ZONE_LOCKOUT,
         AlertKind.LAMP_WORN,
         AlertKind.SCREENING_RATE,
+        AlertKind.GALLERY_LARGE,
+        AlertKind.GALLERY_FILING,
     }
 )
 """Conditions that last until evidence clears them; all other alerts are happenings."""

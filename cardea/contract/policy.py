@@ -32,12 +32,27 @@ class AntiPassback(StrEnum):
     TIMED = "timed"
 
 
+class FaceRequirement(StrEnum):
+    """What a portal asks of the gateway's own look at the face of somebody who has a template.
+
+    Somebody without one (no consent, not enrolled yet) comes in by the other evidence in any case.
+    """
+
+    OFF = "off"
+    """Nobody looks."""
+    ASKED = "asked"
+    """Waited for up to ``face_s_max`` where it is to be had; entry goes on without it, and says so."""
+    REQUIRED = "required"
+    """As asked; missing, it is a gap like others, and the degrade policy decides."""
+
+
 class PortalPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One portal's ingress policy; the defaults are the table of SAFETY.md."""
 
     require_screening: bool = False
     require_mask: bool = False
     require_zone: bool = False
+    face: FaceRequirement = FaceRequirement.ASKED
     anti_passback: AntiPassback = AntiPassback.OFF
     anti_passback_s: Seconds = 0.0
     capacity: Annotated[int, msgspec.Meta(ge=1)] | None = None
@@ -53,6 +68,7 @@ class PortalPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     on_elevated: Outcome = Outcome.REFER
     on_mask_missing: Outcome = Outcome.RETEST
     on_face_contradicts: Outcome = Outcome.REFER
+    on_face_not_live: Outcome = Outcome.REFER
     on_capacity: Outcome = Outcome.DENY
 
     degrade: Degrade = Degrade.STAFF_CHECK
@@ -62,6 +78,8 @@ class PortalPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tries_window_s: Seconds = 300.0
 
     approach_s_max: Annotated[float, msgspec.Meta(gt=0, le=60)] = 8.0
+    face_s_max: Annotated[float, msgspec.Meta(gt=0, le=10)] = 3.0
+    """After the credential nobody waits longer for a face."""
     release_s: Annotated[float, msgspec.Meta(gt=0, le=30)] = 5.0
     door_held_s_max: Annotated[float, msgspec.Meta(gt=0, le=600)] = 30.0
     screening_s_max: Annotated[float, msgspec.Meta(gt=0, le=60)] = 8.0

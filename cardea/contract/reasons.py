@@ -40,6 +40,10 @@ class Reason(StrEnum):
     SCREENING_ADVISORY = "screening_advisory"
 
     FACE_CONTRADICTS = "face_contradicts"
+    FACE_NOT_LIVE = "face_not_live"
+    FACE_TOO_CLOSE = "face_too_close"
+    FACE_UNCERTAIN = "face_uncertain"
+    FACE_UNCHECKED = "face_unchecked"
     FACE_ONLY = "face_only"
     MASK_MISSING = "mask_missing"
     MASK_UNKNOWN = "mask_unknown"

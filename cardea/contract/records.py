@@ -108,6 +108,12 @@ class AlertKind(StrEnum):
     DOSE_SHORT = "dose_short"
     SCREENING_RATE = "screening_rate"
     """More people are called elevated than a sound thermometer would."""
+    FACE_MISMATCH = "face_mismatch"
+    """The face before the camera is not that of the credential's holder, or is no living one."""
+    GALLERY_LARGE = "gallery_large"
+    """80,000 face templates or more."""
+    GALLERY_FILING = "gallery_filing"
+    """100,000 face templates or more: they must be filed with the authority (SAFETY.md, item 22)."""
 
 
 class DeviceState(StrEnum):

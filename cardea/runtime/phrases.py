@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from cardea.contract.batches import Lane
 from cardea.contract.orders import OrderResult, StatusColour
-from cardea.contract.policy import AntiPassback, Degrade
+from cardea.contract.policy import AntiPassback, Degrade, FaceRequirement
 from cardea.contract.reasons import Reason, RefusalReason
 from cardea.contract.records import (
     AlertKind,
@@ -54,6 +54,10 @@ _REASONS: Mapping[StrEnum, str] = {
     Reason.SCREENING_STALE: msg("The temperature reading is too old"),
     Reason.SCREENING_ADVISORY: msg("The thermometer does not meet the standard: advice only"),
     Reason.FACE_CONTRADICTS: msg("The face does not match the credential"),
+    Reason.FACE_NOT_LIVE: msg("The camera saw no living face, by a basic check"),
+    Reason.FACE_TOO_CLOSE: msg("The face was too close to the camera"),
+    Reason.FACE_UNCERTAIN: msg("The camera could not tell whose face it saw"),
+    Reason.FACE_UNCHECKED: msg("The face was not checked by camera"),
     Reason.FACE_ONLY: msg("A face alone opens nothing here: a second proof is needed"),
     Reason.MASK_MISSING: msg("No mask is worn"),
     Reason.MASK_UNKNOWN: msg("It is not known whether a mask is worn"),
@@ -116,6 +120,11 @@ _ALERTS: Mapping[StrEnum, str] = {
     AlertKind.LAMP_WORN: msg("Disinfection lamp worn out"),
     AlertKind.DOSE_SHORT: msg("Disinfection dose not reached"),
     AlertKind.SCREENING_RATE: msg("Thermometer calls too many people elevated"),
+    AlertKind.FACE_MISMATCH: msg("Face does not match the credential presented"),
+    AlertKind.GALLERY_LARGE: msg("80,000 faces are enrolled: from 100,000 on they must be filed"),
+    AlertKind.GALLERY_FILING: msg(
+        "100,000 faces are enrolled: file with the authority within 30 working days"
+    ),
 }
 _ZONE_STATES: Mapping[StrEnum, str] = {
     ZoneState.DISABLED: msg("Disabled"),
@@ -258,6 +267,11 @@ _ANTI_PASSBACKS: Mapping[StrEnum, str] = {
     AntiPassback.HARD: msg("Refuse entry"),
     AntiPassback.TIMED: msg("Refuse entry for a time"),
 }
+_FACE_REQUIREMENTS: Mapping[StrEnum, str] = {
+    FaceRequirement.OFF: msg("Off"),
+    FaceRequirement.ASKED: msg("Checked where it can be"),
+    FaceRequirement.REQUIRED: msg("Required of whoever is enrolled"),
+}
 _CLOCK_QUALITIES: Mapping[StrEnum, str] = {
     ClockQuality.SYNCHRONISED: msg("Synchronised"),
     ClockQuality.HOLDOVER: msg("Free-running"),
@@ -293,6 +307,7 @@ PHRASES: Mapping[type[StrEnum], Mapping[StrEnum, str]] = {
     StatusColour: _COLOURS,
     Degrade: _DEGRADES,
     AntiPassback: _ANTI_PASSBACKS,
+    FaceRequirement: _FACE_REQUIREMENTS,
     ClockQuality: _CLOCK_QUALITIES,
     Lane: _LANES,
 }
@@ -338,6 +353,7 @@ AT_TERMINAL_FOR: Mapping[tuple[Outcome, Reason], str] = {
     (Outcome.RETEST, Reason.SCREENING_ELEVATED): _STAND_STILL,
     (Outcome.RETEST, Reason.MASK_MISSING): msg("Please wear a mask"),
     (Outcome.DENY, Reason.MASK_MISSING): msg("Please wear a mask"),
+    (Outcome.RETEST, Reason.FACE_TOO_CLOSE): msg("Step back and look at the camera"),
     (Outcome.RETEST, Reason.FACE_ONLY): msg("Present your card or pass as well"),
     (Outcome.RETEST, Reason.ZONE_BUSY): _WAIT,
 }

@@ -154,6 +154,9 @@ NOT_SHOWN: Mapping[AlertKind, str] = {
     AlertKind.STORE_FULL: "needs a full disk",
     AlertKind.CLOCK_UNSYNCHRONISED: "is up to this machine's own clock",
     AlertKind.CLONE: "needs a second gateway with a copied certificate",
+    AlertKind.FACE_MISMATCH: "needs face models, a template and somebody else's face: no face is in the demo",
+    AlertKind.GALLERY_LARGE: "needs 80,000 face templates",
+    AlertKind.GALLERY_FILING: "needs 100,000 face templates",
     AlertKind.SCREENING_RATE: "needs a thermometer that calls a third of the people elevated",
 }
 """Alerts that no simulated device can bring about, and why."""

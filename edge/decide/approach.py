@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from cardea.contract.orders import StatusColour
-from cardea.contract.policy import PortalPolicy
+from cardea.contract.policy import FaceRequirement, PortalPolicy
 from cardea.contract.records import CredentialKind, Outcome, ScreeningState, Side
 from edge.decide.evidence import (
     NOT_FITTED,
@@ -171,8 +171,17 @@ class Approach:
             Sensed.CREDENTIAL: self.credential is None or alone_opens_nothing(self.credential.value),
             Sensed.SCREENING: policy.require_screening and self.screening is None,
             Sensed.MASK: policy.require_mask and self.mask is None,
+            Sensed.FACE: self._awaits_face(policy),
         }
         return tuple(sensed for sensed, wants in wanted.items() if wants and sensed not in unable)
+
+    def _awaits_face(self, policy: PortalPolicy) -> bool:
+        """Nobody is asked for their face before they have said who they are."""
+        if policy.face is FaceRequirement.OFF or self.face is not None or self.credential is None:
+            return False
+        credential = self.credential.value
+        named = credential.standing is Standing.VALID and credential.subject is not None
+        return named and not alone_opens_nothing(credential)
 
     def ready(self, policy: PortalPolicy, unable: Mapping[Sensed, Why]) -> bool:
         """Whether more waiting could not change the decision.
@@ -190,9 +199,16 @@ class Approach:
         """When it is decided at the latest, with what there is."""
         return self.opened_s + policy.approach_s_max
 
+    def due_s(self, policy: PortalPolicy, unable: Mapping[Sensed, Why]) -> float:
+        """When it is decided at the latest while nothing more comes: for a face alone nobody waits long."""
+        deadline_s = self.deadline_s(policy)
+        if self.credential is None or self.awaited(policy, unable) != (Sensed.FACE,):
+            return deadline_s
+        return min(deadline_s, self.credential.at_s + policy.face_s_max)
+
     def due(self, policy: PortalPolicy, unable: Mapping[Sensed, Why], now_s: float) -> bool:
         """Whether to freeze and decide now."""
-        return self.ready(policy, unable) or now_s >= self.deadline_s(policy)
+        return self.ready(policy, unable) or now_s >= self.due_s(policy, unable)
 
     def freeze(self, policy: PortalPolicy, around: Surroundings, now_s: float) -> Evidence:
         """Everything known at ``now_s``, with ages; what is older than the policy allows is stale."""

@@ -19,6 +19,8 @@ class Why(StrEnum):
     DEVICE_OFFLINE = "device_offline"
     CONTRADICTORY = "contradictory"
     UNAVAILABLE = "unavailable"
+    NOT_ENROLLED = "not_enrolled"
+    """Of this person there is nothing to compare with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,10 @@ class FaceCheck(StrEnum):
     AGREES = "agrees"
     CONTRADICTS = "contradicts"
     UNCERTAIN = "uncertain"
+    NOT_LIVE = "not_live"
+    """A picture or mask rather than a face; basic and uncertified."""
+    TOO_CLOSE = "too_close"
+    """The face fills the picture: nobody can tell before the person steps back."""
 
 
 class FireInput(StrEnum):

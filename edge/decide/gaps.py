@@ -4,18 +4,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cardea.contract.policy import AntiPassback, PortalPolicy
+from cardea.contract.policy import AntiPassback, FaceRequirement, PortalPolicy
 from cardea.contract.reasons import Reason
 from cardea.contract.records import ScreeningState
 from edge.decide.evidence import (
     NOT_FITTED,
     Evidence,
+    FaceCheck,
     FireInput,
     Fresh,
     Item,
+    Missing,
     PassbackFinding,
     Screening,
     Stale,
+    Why,
 )
 
 HOUR_S = 3600.0
@@ -38,6 +41,15 @@ def _screening(evidence: Evidence) -> Item[Screening]:
             return NOT_FITTED
         case item:
             return item
+
+
+def _face_uncertain(evidence: Evidence) -> bool:
+    return isinstance(evidence.face, Fresh) and evidence.face.value is FaceCheck.UNCERTAIN
+
+
+def _face_needed(evidence: Evidence, policy: PortalPolicy) -> bool:
+    """Of somebody without a template no face is needed: there is a way without one (SAFETY.md, item 21)."""
+    return policy.face is FaceRequirement.REQUIRED and evidence.face != Missing(Why.NOT_ENROLLED)
 
 
 NEEDS = (
@@ -64,6 +76,18 @@ NEEDS = (
         lambda evidence: evidence.occupancy,
         Reason.OCCUPANCY_UNKNOWN,
         Reason.OCCUPANCY_UNKNOWN,
+    ),
+    Need(
+        lambda evidence, policy: _face_needed(evidence, policy) and not _face_uncertain(evidence),
+        lambda evidence: evidence.face,
+        Reason.FACE_UNCHECKED,
+        Reason.FACE_UNCHECKED,
+    ),
+    Need(
+        lambda evidence, policy: _face_needed(evidence, policy) and _face_uncertain(evidence),
+        lambda _evidence: NOT_FITTED,
+        Reason.FACE_UNCERTAIN,
+        Reason.FACE_UNCERTAIN,
     ),
 )
 
@@ -124,10 +148,25 @@ def _fire_trouble(evidence: Evidence, _policy: PortalPolicy) -> bool:
             return item != NOT_FITTED
 
 
+def _face_unchecked(evidence: Evidence, policy: PortalPolicy) -> bool:
+    """It was to be had, and nobody got it."""
+    match evidence.face:
+        case Missing(why):
+            return policy.face is FaceRequirement.ASKED and why not in (Why.NOT_FITTED, Why.NOT_ENROLLED)
+        case item:
+            return policy.face is FaceRequirement.ASKED and isinstance(item, Stale)
+
+
+def _face_unsure(evidence: Evidence, policy: PortalPolicy) -> bool:
+    return policy.face is FaceRequirement.ASKED and _face_uncertain(evidence)
+
+
 NOTES: tuple[tuple[Reason, Callable[[Evidence, PortalPolicy], bool]], ...] = (
     (Reason.ANTI_PASSBACK, _soft_passback),
     (Reason.SCREENING_ADVISORY, _advisory),
     (Reason.FIRE_TROUBLE, _fire_trouble),
+    (Reason.FACE_UNCHECKED, _face_unchecked),
+    (Reason.FACE_UNCERTAIN, _face_unsure),
 )
 """What does not stand against a grant but belongs beside it."""
 

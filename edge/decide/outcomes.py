@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from cardea.contract.orders import StatusColour
-from cardea.contract.policy import Degrade, PortalPolicy
+from cardea.contract.policy import Degrade, FaceRequirement, PortalPolicy
 from cardea.contract.records import CredentialKind, ScreeningState, Side, Subject
 from edge.decide.decide import decide
 from edge.decide.decision import RaiseAlert
@@ -95,9 +95,23 @@ SITUATIONS: Mapping[str, Evidence] = {
     "face matched by the terminal, alive": replace(GOOD, credential=_FACE_LIVE),
     "elevated, NON-COMPLIANT thermometer": replace(GOOD, screening=Fresh(_ADVISORY, _AGE_S)),
     "retest for the fourth time": replace(_RETEST, retests=3),
-    "face contradicts the credential": replace(GOOD, face=Fresh(FaceCheck.CONTRADICTS, _AGE_S)),
+    **{
+        f"face {found.value.replace('_', ' ')}": replace(GOOD, face=Fresh(found, _AGE_S))
+        for found in FaceCheck
+    },
+    "face not seen": replace(GOOD, face=Missing(Why.NOT_SEEN)),
+    "face of somebody without a template": replace(GOOD, face=Missing(Why.NOT_ENROLLED)),
 }
 """What is above the table, and beside it."""
+
+FACES: Mapping[str, Item[FaceCheck]] = {
+    "agrees": Fresh(FaceCheck.AGREES, _AGE_S),
+    "uncertain": Fresh(FaceCheck.UNCERTAIN, _AGE_S),
+    "not seen": Missing(Why.NOT_SEEN),
+    "no model": Missing(Why.UNAVAILABLE),
+    "agreed long ago": Stale(FaceCheck.AGREES, _OLD_S),
+    "somebody without a template": Missing(Why.NOT_ENROLLED),
+}
 
 PARTICULAR: Mapping[str, tuple[PortalPolicy, Evidence]] = {
     "masks required, none worn": (
@@ -108,6 +122,10 @@ PARTICULAR: Mapping[str, tuple[PortalPolicy, Evidence]] = {
     "zone required, not known": (PortalPolicy(require_zone=True), GOOD),
     "capacity 100, 100 inside": (PortalPolicy(capacity=100), replace(GOOD, occupancy=Fresh(100, _AGE_S))),
     "capacity 100, not known": (PortalPolicy(capacity=100), GOOD),
+    **{
+        f"face required, {name}": (PortalPolicy(face=FaceRequirement.REQUIRED), replace(GOOD, face=face))
+        for name, face in FACES.items()
+    },
     **{
         f"anti-passback {mode.value}, entered twice": (
             PortalPolicy(anti_passback=mode),

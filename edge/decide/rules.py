@@ -248,11 +248,30 @@ def missing_evidence_degrades(evidence: Evidence, policy: PortalPolicy) -> Verdi
 # --- what else stands against it ----------------------------------------------------------------
 
 
+_FACES: Mapping[FaceCheck, tuple[Callable[[PortalPolicy], Outcome], Reason]] = {
+    FaceCheck.CONTRADICTS: (lambda policy: policy.on_face_contradicts, Reason.FACE_CONTRADICTS),
+    FaceCheck.NOT_LIVE: (lambda policy: policy.on_face_not_live, Reason.FACE_NOT_LIVE),
+}
+"""Findings that speak against somebody: the policy cell and the reason. None speaks for anybody (L13)."""
+
+
 def face_must_not_contradict(evidence: Evidence, policy: PortalPolicy) -> Verdict | None:
-    """The gateway's own look at the face says that this is somebody else."""
+    """The gateway's own look at the face says that this is somebody else, or nobody alive."""
     match evidence.face:
-        case Fresh(FaceCheck.CONTRADICTS) | Stale(FaceCheck.CONTRADICTS):
-            return Verdict(_WITHOUT_GRANT[policy.on_face_contradicts], (Reason.FACE_CONTRADICTS,))
+        case Fresh(found) | Stale(found) if found in _FACES:
+            cell, reason = _FACES[found]
+            return Verdict(
+                _WITHOUT_GRANT[cell(policy)], (reason,), alerts=_look(AlertKind.FACE_MISMATCH, reason)
+            )
+        case _:
+            return None
+
+
+def too_close_steps_back(evidence: Evidence, _policy: PortalPolicy) -> Verdict | None:
+    """A face that fills the picture: its person can be asked to step back."""
+    match evidence.face:
+        case Fresh(FaceCheck.TOO_CLOSE):
+            return Verdict(Outcome.RETEST, (Reason.FACE_TOO_CLOSE,))
         case _:
             return None
 
@@ -340,6 +359,7 @@ RULES: tuple[Rule, ...] = (
     unclear_is_measured_again,
     missing_evidence_degrades,
     face_must_not_contradict,
+    too_close_steps_back,
     mask_must_be_worn,
     capacity_must_not_be_exceeded,
 )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardea.contract.policy import PortalPolicy
+from cardea.contract.policy import FaceRequirement, PortalPolicy
 from cardea.contract.reasons import Reason
 from cardea.contract.records import CredentialKind, Outcome, ScreeningState, Side, Subject
 from edge.decide.approach import (
@@ -36,7 +36,8 @@ from edge.decide.evidence import (
     Why,
 )
 
-SCREENED = PortalPolicy(require_screening=True)
+SCREENED = PortalPolicy(require_screening=True, face=FaceRequirement.OFF)
+LOOKED_AT = PortalPolicy(face=FaceRequirement.ASKED)
 ANN, BOB = Subject("site", "1", "aa"), Subject("site", "1", "bb")
 CARD = Credential(CredentialKind.CARD, Standing.VALID, ANN)
 CAMERA = Credential(CredentialKind.FACE, Standing.VALID, ANN)
@@ -53,7 +54,7 @@ def approach(*observed, side=Side.INGRESS, at_s=100.0):
 
 
 def test_it_waits_for_what_the_policy_asks():
-    masked = PortalPolicy(require_screening=True, require_mask=True)
+    masked = PortalPolicy(require_screening=True, require_mask=True, face=FaceRequirement.OFF)
     found = approach()
     assert found.awaited(masked, {}) == (Sensed.CREDENTIAL, Sensed.SCREENING, Sensed.MASK)
     for observation, left in (
@@ -122,6 +123,43 @@ def test_surroundings_come_along():
     assert (evidence.retests, evidence.occupancy, evidence.terminal) == (2, Fresh(5, 0.0), Outcome.DENY)
 
 
+# --- the face -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asks", [FaceRequirement.ASKED, FaceRequirement.REQUIRED])
+def test_a_face_is_waited_for_once_somebody_has_said_who_they_are(asks):
+    policy = PortalPolicy(face=asks)
+    assert approach().awaited(policy, {}) == (Sensed.CREDENTIAL,)
+    named = approach(CredentialChecked(CARD))
+    assert named.awaited(policy, {}) == (Sensed.FACE,)
+    assert not named.ready(policy, {})
+    assert named.observe(FaceCompared(FaceCheck.UNCERTAIN), 100.5).ready(policy, {})
+    assert named.ready(policy, {Sensed.FACE: Why.NOT_ENROLLED})
+    assert named.ready(PortalPolicy(face=FaceRequirement.OFF), {})
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [UNKNOWN, CAMERA, Credential(CredentialKind.QR, Standing.VALID)],
+    ids=["unknown", "camera only", "names nobody"],
+)
+def test_nobody_is_looked_at_who_has_not_said_who_they_are(credential):
+    assert Sensed.FACE not in approach(CredentialChecked(credential)).awaited(LOOKED_AT, {})
+
+
+def test_for_a_face_alone_nobody_waits_longer_than_the_policy_says():
+    named = approach().observe(CredentialChecked(CARD), 101.0)
+    assert named.due_s(LOOKED_AT, {}) == 104.0
+    assert not named.due(LOOKED_AT, {}, 103.9)
+    assert named.due(LOOKED_AT, {}, 104.0)
+    late = approach().observe(CredentialChecked(CARD), 107.0)
+    assert late.due_s(LOOKED_AT, {}) == late.deadline_s(LOOKED_AT) == 108.0
+    screened = PortalPolicy(require_screening=True, face=FaceRequirement.REQUIRED)
+    assert named.due_s(screened, {}) == 108.0, "while something else is waited for"
+    assert named.observe(NORMAL, 102.0).due_s(screened, {}) == 104.0
+    assert approach().due_s(LOOKED_AT, {}) == 108.0
+
+
 # --- two credentials ----------------------------------------------------------------------------
 
 
@@ -129,7 +167,7 @@ def test_a_card_is_the_second_factor_of_a_camera_face():
     face = approach(CredentialChecked(CAMERA))
     assert face.awaited(PortalPolicy(), {}) == (Sensed.CREDENTIAL,)
     both = face.observe(CredentialChecked(CARD), 101.0)
-    assert both.ready(PortalPolicy(), {})
+    assert both.ready(PortalPolicy(), {Sensed.FACE: Why.NOT_FITTED})
     assert decide(both.freeze(PortalPolicy(), NONE, 101.0), PortalPolicy(), 1).outcome is Outcome.GRANT
 
 

@@ -10,7 +10,7 @@ from edge.decide.lint import CELLS, lock_misfits, policy_faults
 
 def test_the_defaults_are_sound():
     assert policy_faults(PortalPolicy()) == ()
-    assert len(CELLS) == 12
+    assert len(CELLS) == 13
 
 
 @pytest.mark.parametrize("cell", CELLS)

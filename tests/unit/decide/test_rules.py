@@ -277,6 +277,7 @@ def test_no_cell_can_grant(cell):
         "on_elevated": {"screening": at(Screening(ScreeningState.ELEVATED))},
         "on_mask_missing": {"mask": at(False)},
         "on_face_contradicts": {"face": at(FaceCheck.CONTRADICTS)},
+        "on_face_not_live": {"face": at(FaceCheck.NOT_LIVE)},
         "on_capacity": {"occupancy": at(5)},
     }[cell]
     base = PortalPolicy(require_mask=True, capacity=5, anti_passback=AntiPassback.HARD)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from cardea.contract.orders import Action, StatusColour
-from cardea.contract.policy import Degrade, Policy, PortalPolicy
+from cardea.contract.policy import Degrade, FaceRequirement, Policy, PortalPolicy
 from cardea.contract.reasons import Reason
 from cardea.contract.records import AlertKind, CredentialKind, Mode, Outcome, ScreeningState, Severity, Side
 from edge.decide import portal, proof
@@ -40,12 +40,15 @@ from edge.decide.events import (
     Tick,
 )
 from edge.decide.evidence import (
+    NOT_FITTED,
     NOT_SEEN,
     Credential,
     Evidence,
+    FaceCheck,
     FireInput,
     Fresh,
     Missing,
+    Screening,
     Stale,
     Standing,
     Why,
@@ -415,6 +418,46 @@ def test_l13_a_camera_only_face_never_opens_a_door():
         assert decision.outcome is (Outcome.RETEST if retests < 3 else Outcome.REFER)
     alive = replace(face, verified_by_terminal=True)
     assert releases(decide(replace(GOOD, credential=Fresh(alive, 0.0)), POLICY, 1))
+
+
+@pytest.mark.parametrize("asks", FaceRequirement)
+@pytest.mark.parametrize(
+    "credential", [NOT_SEEN, *(Fresh(Credential(CredentialKind.CARD, one), 0.0) for one in Standing)]
+)
+@pytest.mark.parametrize("screening", [NOT_SEEN, *(Fresh(Screening(one), 0.0) for one in ScreeningState)])
+def test_l13_a_face_that_agrees_opens_nothing_that_stays_shut_without_it(asks, credential, screening):
+    """An agreeing face takes away that it was missing, where it is required, and nothing else."""
+    policy = PortalPolicy(require_screening=True, face=asks)
+    evidence = replace(GOOD, credential=credential, screening=screening)
+    with_face = decide(replace(evidence, face=Fresh(FaceCheck.AGREES, 0.0)), policy, 1)
+    for without in (NOT_FITTED, Missing(Why.NOT_ENROLLED), Missing(Why.UNAVAILABLE), NOT_SEEN):
+        required = policy.face is FaceRequirement.REQUIRED and without != Missing(Why.NOT_ENROLLED)
+        before = decide(replace(evidence, face=without), policy, 1)
+        assert releases(before) == (releases(with_face) and not required)
+        if releases(with_face):
+            assert not required or before.reasons == (Reason.DEGRADED_STAFF, Reason.FACE_UNCHECKED)
+    if NOT_SEEN in (screening, credential) or credential.value.standing is not Standing.VALID:
+        assert not releases(with_face)
+
+
+@pytest.mark.parametrize("found", FaceCheck)
+def test_l13_a_camera_only_face_opens_nothing_whatever_the_second_opinion_says(found):
+    face = Credential(CredentialKind.FACE, Standing.VALID, verified_by_terminal=False)
+    for asks in FaceRequirement:
+        seen = replace(GOOD, credential=Fresh(face, 0.0), face=Fresh(found, 0.0))
+        assert not releases(decide(seen, PortalPolicy(face=asks), 1))
+
+
+@pytest.mark.parametrize("degrade", Degrade)
+@pytest.mark.parametrize("why", Why)
+def test_item_21_who_has_no_template_needs_no_face(degrade, why):
+    policy = PortalPolicy(face=FaceRequirement.REQUIRED, degrade=degrade)
+    decision = decide(replace(GOOD, face=Missing(why)), policy, 1)
+    if why is Why.NOT_ENROLLED:
+        assert (decision.outcome, decision.reasons) == (Outcome.GRANT, (Reason.GRANTED,))
+    else:
+        assert Reason.FACE_UNCHECKED in decision.reasons
+        assert decision.mode is Mode.DEGRADED, "missing evidence is never silently green"
 
 
 def test_the_table_of_the_lock_is_complete():
