@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.face.look import Embedding
-from models.face.template import is_embedding
+from models.face.template import LENGTH_TOLERANCE, is_embedding
 from models.face.thresholds import Thresholds
 
 WARN_PEOPLE = 80_000
 FILING_PEOPLE = 100_000
-_LENGTH_TOLERANCE = 1e-3
 
 
 class GalleryMismatch(ValueError):
@@ -90,7 +89,7 @@ class Gallery:
         self.people = tuple(people)
         self._templates = np.ascontiguousarray(templates.T, dtype=np.float32)
         lengths = np.sqrt(np.einsum("dn,dn->n", self._templates, self._templates))
-        if not bool((np.abs(lengths - 1.0) <= _LENGTH_TOLERANCE).all()):
+        if not bool((np.abs(lengths - 1.0) <= LENGTH_TOLERANCE).all()):
             raise GalleryMismatch("a template in the gallery is not of length 1")
 
     def __len__(self) -> int:
