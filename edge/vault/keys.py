@@ -100,5 +100,23 @@ def derive(master: bytes, domain: str, linkage_key: bytes | None) -> Subkeys:
     )
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class TemplateKeys:
+    """Of the store of face templates: none of them opens or finds anything in the vault."""
+
+    sealing: bytes
+    lookup: bytes
+    check: bytes
+
+
+def derive_for_templates(master: bytes) -> TemplateKeys:
+    """The subkeys of the store of templates."""
+    return TemplateKeys(
+        sealing=_hkdf(master, "templates/sealing", KEY_BYTES),
+        lookup=_hkdf(master, "templates/lookup", KEY_BYTES),
+        check=_hkdf(master, "templates/check", _CHECK_BYTES),
+    )
+
+
 def _hkdf(key: bytes, purpose: str, size: int) -> bytes:
     return HKDF(SHA256(), size, salt=None, info=f"cardea vault 1/{purpose}".encode()).derive(key)
