@@ -1,0 +1,1 @@
+"""The ``cardea face`` commands: one module each."""
