@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cardea.cli import zone
 from cardea.cli.errors import CommandError
+from cardea.cli.site import load_configuration, opened_vault
 
 if TYPE_CHECKING:
     from cardea.runtime.disk import StoreFailed
@@ -50,7 +51,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from edge.gateway import Gateway
     from edge.machine import real_host
 
-    configuration = _load(arguments.config)
+    configuration = load_configuration(arguments.config)
     clock = SystemClock()
     configure_logs("gateway", clock)
     gateway = Gateway(configuration, real_host(configuration.settings, clock, SystemEntropy()))
@@ -165,7 +166,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
     from edge.status import NotRunning, read_status
 
-    configuration = _load(arguments.config)
+    configuration = load_configuration(arguments.config)
     data_dir = configuration.settings.gateway.data_dir
     try:
         picture = read_status(data_dir)
@@ -185,36 +186,20 @@ def _import_people(arguments: argparse.Namespace) -> int:
     import json
     from zoneinfo import ZoneInfo
 
-    from cardea.runtime.clock import SystemClock, SystemEntropy
-    from cardea.runtime.config import Secrets
-    from cardea.runtime.disk import StoreFailed, StoreFull, SystemDisk
+    from cardea.runtime.disk import StoreFailed, StoreFull
     from cardea.runtime.private_files import FileUnusable
-    from edge.machine import VAULT_KEY
     from edge.people import PeopleInvalid, import_people
-    from edge.vault import KeyFile, Put, Vault, VaultUnusable
+    from edge.vault import Put, VaultUnusable
 
-    gateway = _load(arguments.config).settings.gateway
-    zone = ZoneInfo(gateway.time_zone)
+    gateway = load_configuration(arguments.config).settings.gateway
     try:
         raw = arguments.file.read_bytes()
     except OSError as error:
         raise CommandError(f"{arguments.file}: cannot be read: {error.strerror}") from error
 
     async def put() -> Put:
-        linkage = gateway.linkage_secret
-        vault = await Vault.open(
-            SystemDisk(gateway.data_dir),
-            KeyFile(gateway.secrets_dir / VAULT_KEY),
-            SystemClock(),
-            SystemEntropy(),
-            domain=gateway.linkage_domain,
-            zone=zone,
-            linkage_key=None if linkage is None else Secrets(gateway.secrets_dir)(linkage).encode(),
-        )
-        try:
-            return await import_people(vault, raw, file=str(arguments.file), zone=zone)
-        finally:
-            await vault.close()
+        async with opened_vault(gateway) as vault:
+            return await import_people(vault, raw, file=str(arguments.file), zone=ZoneInfo(gateway.time_zone))
 
     try:
         done = asyncio.run(put())
@@ -228,17 +213,6 @@ def _import_people(arguments: argparse.Namespace) -> int:
     else:
         print(f"people: {done.added} added, {done.changed} changed, {done.unchanged} unchanged")
     return 0
-
-
-def _load(path: Path) -> "Configuration":
-    from cardea.runtime.config import ConfigInvalid
-    from drivers.catalog import find
-    from edge.loading import load
-
-    try:
-        return load(path, find)
-    except ConfigInvalid as error:
-        raise CommandError(str(error)) from error
 
 
 _RUNS: dict[str, Callable[[argparse.Namespace], int]] = {
