@@ -43,7 +43,7 @@ class Confidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """At ``verify_min``."""
     tar_low: _Share
     tar_high: _Share
-    gallery_people: _Count
+    gallery_people: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
     """The size of the gallery that ``identify_min`` is for."""
     fpir_max: _Share
     fpir_upper: _Share
@@ -67,8 +67,13 @@ class Calibrated(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     confidence: Confidence
 
     def thresholds(self) -> Thresholds:
-        """As the checks take them; counts of frames are not calibrated. Raises ValueError as they do."""
+        """As the checks take them; counts of frames are not calibrated. Raises ValueError as they do.
+
+        In a gallery larger than the one calibrated for, 1:N asks for a second factor.
+        """
+        usual = Thresholds()
         return Thresholds(
+            one_to_many_max=min(usual.one_to_many_max, self.confidence.gallery_people),
             verify_min=self.verify_min,
             identify_min=self.identify_min,
             uncertain_min=self.uncertain_min,

@@ -8,7 +8,7 @@ import numpy as np
 from models.face.look import Embedding
 
 PICTURES_MAX = 4000
-"""Eight million comparisons, which take some 300 MB."""
+"""Eight million comparisons, which take some 700 MB while they are sorted."""
 
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 Ints = np.ndarray[tuple[int], np.dtype[np.int64]]

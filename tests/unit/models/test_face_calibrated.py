@@ -62,6 +62,14 @@ def test_what_is_written_is_read():
     assert read_calibrated(TEXT).thresholds().frames_min == 3
 
 
+@pytest.mark.parametrize(("calibrated_for", "most"), [(1, 1), (200, 200), (500, 500), (100_000, 500)])
+def test_a_gallery_larger_than_the_one_calibrated_for_asks_for_a_second_factor(calibrated_for, most):
+    one = msgspec.structs.replace(
+        SITE, confidence=msgspec.structs.replace(CONFIDENCE, gallery_people=calibrated_for)
+    )
+    assert one.thresholds().one_to_many_max == most
+
+
 def within(bounds):
     return st.floats(*bounds)
 
@@ -105,6 +113,7 @@ def test_every_calibration_survives_its_file(three, margin, live, share, count):
         ("8f8f", "8F8F", "model_sha256"),
         ("people = 33", "people = -1", "people"),
         ("people = 33", "people = 1.5", "people"),
+        ("gallery_people = 200", "gallery_people = 0", "gallery_people"),
         ("tar = 0.9961", "tar = nan", "tar"),
         ("[confidence]", "[confidences]", "confidence"),
         ("[confidence]", "[confidence", "TOML"),
