@@ -1,7 +1,7 @@
 """The approach that is gathering on the ingress side of one portal, and who waits for what becomes of it."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cardea.contract.reasons import RefusalReason
 from cardea.contract.records import Outcome, Side
@@ -9,6 +9,7 @@ from drivers.api import Accepted, CredentialPresented, Observed, Refused
 from edge.actuation import Ask
 from edge.credentials import Checked, PassUse
 from edge.decide.approach import Approach, MaskSeen, TerminalDecided
+from edge.face_claim import Claim
 from edge.vault import Holder
 
 
@@ -18,8 +19,11 @@ class Presented:
 
     device: str
     event: CredentialPresented
+    """Without the terminal's picture."""
     checked: Checked
     answer: "asyncio.Future[Accepted | Refused]"
+    snapshot: bytes | None = field(default=None, repr=False)
+    """The terminal's picture, which nothing keeps that is written down or decided on."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +37,8 @@ class Case:
     """What it began with; the last credential, once one was presented."""
     holder: Holder | None = None
     use: PassUse | None = None
+    claim: Claim | None = None
+    """That they are the person whom the credential names, for cameras to judge."""
     asks: list[Ask] = field(default_factory=list[Ask])
     answers: list["asyncio.Future[Accepted | Refused]"] = field(
         default_factory=list["asyncio.Future[Accepted | Refused]"]
@@ -66,6 +72,11 @@ class Case:
             self.approach = self.approach.observe(TerminalDecided(outcome), now_s)
         if event.ask is not None:
             self.asks.append(Ask(presented.device, event.ask, event.door))
+
+
+def without_picture(event: CredentialPresented) -> CredentialPresented:
+    """The event as it may be kept for as long as an approach takes."""
+    return event if event.snapshot is None else replace(event, snapshot=None)
 
 
 def opened(approach_id: str, side: Side, now_s: float, device: str, event: Observed) -> Case:

@@ -42,6 +42,8 @@ from edge.decide.decision import LogDrill
 from edge.device_facts import DeviceFact
 from edge.device_log import DeviceLog
 from edge.downlink import Hands
+from edge.face_side import FaceSide
+from edge.face_side import Surroundings as FaceSurroundings
 from edge.health import RULES, Health, StatusFile, online, rss_mb
 from edge.hosting import Host
 from edge.lint import misfits
@@ -51,11 +53,11 @@ from edge.place import DeviceCursor
 from edge.portal import PortalTask
 from edge.recorder import Recorder
 from edge.router import Router
-from edge.sight import Sight
 from edge.site_socket import SiteSocket
 from edge.storage import Stores
 from edge.supervisor import Supervisor, Surroundings
 from edge.telemetry import Telemetry
+from edge.template_reader import TemplateReader
 from edge.thermometer_advice import Advised, Compliances
 from edge.topology import cameras_of, thresholds
 from edge.uplink import Uplink
@@ -136,6 +138,7 @@ class Gateway:
         )
         links = {name: host.open_link(name, link, host.clock) for name, link in settings.links.items()}
         supervisor = Supervisor(fitted, links, self._around(log.tell, links))
+        self._faces = self._face_side(alerts)
         means = Means(
             gateway=self._name,
             clock=host.clock,
@@ -151,21 +154,20 @@ class Gateway:
             state_of=lambda device: _state_of(supervisor, device),
             drilled=self._drilled,
             zone_seen=lambda zone: self._zones[zone].seen(),
+            opinions=self._faces.opinions,
         )
         self._portals = {name: PortalTask(name, portal, means) for name, portal in settings.portals.items()}
         self._zones = {name: self._zone(name, zone, means) for name, zone in settings.zones.items()}
         thermometers, names = settings.thermometers, {name: one.device.driver for name, one in fitted.items()}
         self._compliances = Compliances(thermometers, names, host.clock)
         report = self._report
-        cameras = cameras_of(settings.portals, thermometers)
-        self._sight = Sight(cameras, host.open_detector, host.clock, alerts, report, self._faces_seen)
         advised = {name: Advised(task, self._compliances) for name, task in self._portals.items()}
         self._thermal = self._thermal_side(means.drivers, advised, alerts)
         self._router = Router(
             settings.portals,
             self._portals,
             report,
-            self._sight.take,
+            self._faces.take,
             self._measure,
             tuple(self._zones.values()),
             Compensation(alerts).seen,
@@ -191,7 +193,7 @@ class Gateway:
                 live.create_task(site.run(), name="site socket")
             live.create_task(supervisor.run(), name="supervisor")
             live.create_task(health.run(), name="health")
-            live.create_task(self._sight.run(), name="sight")
+            live.create_task(self._faces.run(), name="faces")
             if self._thermal is not None:
                 live.create_task(self._thermal.run(), name="thermal side")
             if host.status_file is not None:
@@ -205,6 +207,22 @@ class Gateway:
                 portals=len(self._portals),
                 policy_version=self._stores.policy.version,
             )
+
+    def _face_side(self, alerts: Alerts) -> FaceSide:
+        host, settings = self._host, self._configuration.settings
+        around = FaceSurroundings(
+            clock=host.clock,
+            alerts=alerts,
+            open_detector=host.open_detector,
+            open_grounds=host.open_grounds,
+            policy=lambda: self._stores.policy,
+            report=self._report,
+            seen=self._faces_seen,
+        )
+        templates = TemplateReader(host.disk, host.vault_keys, host.entropy)
+        return FaceSide(
+            cameras_of(settings.portals, settings.thermometers), settings.portals, templates, around
+        )
 
     def _thermal_side(
         self, drivers: Mapping[str, Driver[Any]], tasks: Mapping[str, Advised], alerts: Alerts
@@ -384,7 +402,7 @@ class Gateway:
             "devices": {
                 name: session.picture(now.mono_s) for name, session in self._supervisor.sessions.items()
             },
-            "sight": self._sight.picture(),
+            "sight": self._faces.picture(),
             "thermometers": {} if self._thermal is None else self._thermal.picture(),
             "positions": self._compliances.picture(),
             "portals": {name: portal.picture() for name, portal in self._portals.items()},

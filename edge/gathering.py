@@ -13,11 +13,12 @@ from cardea.contract.reasons import RefusalReason
 from cardea.contract.records import Outcome, Side
 from cardea.runtime.logs import get_logger
 from drivers.api import Accepted, CredentialPresented, FaceSeen, Observed, Refused, TemperatureMeasured
-from edge.approaches import Case, Presented, opened
+from edge.approaches import Case, Presented, opened, without_picture
 from edge.credentials import Checked
 from edge.decide.approach import SecondPersonSeen, TemperatureScreened, person_key
 from edge.decide.evidence import Screening
 from edge.decide.screening import ScreeningLimits, screen
+from edge.face_asked import FaceAsked
 from edge.ids import record_id
 from edge.judge import Judge
 from edge.means import Means
@@ -65,11 +66,19 @@ class Gathering:
     """One approach at a time."""
 
     def __init__(
-        self, name: str, portal: Portal, judge: Judge, verdicts: Verdicts, memory: Memory, means: Means
+        self,
+        name: str,
+        portal: Portal,
+        judge: Judge,
+        face: FaceAsked,
+        verdicts: Verdicts,
+        memory: Memory,
+        means: Means,
     ) -> None:
         self._name = name
         self._portal = portal
         self._judge = judge
+        self._face = face
         self._verdicts = verdicts
         self._memory = memory
         self._means = means
@@ -91,8 +100,12 @@ class Gathering:
             await self._wait()
             self._gather()
             case = self._case
-            if case is not None and self._due(case):
+            if case is None:
+                continue
+            self._face.take(case)
+            if self._due(case):
                 self._case = None
+                self._face.end(case)
                 await self._settle(case)
 
     def measured(self, device: str, event: TemperatureMeasured) -> None:
@@ -123,8 +136,9 @@ class Gathering:
     async def presented(self, device: str, event: CredentialPresented) -> Verdict:
         """Somebody wants to come in; returns once the decision is durable."""
         answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        kept, snapshot = without_picture(event), event.snapshot
         try:
-            self._inbox.put_nowait(Presented(device, event, self._checked(event), answer))
+            self._inbox.put_nowait(Presented(device, kept, self._checked(kept), answer, snapshot))
         except asyncio.QueueFull:
             return Refused(RefusalReason.QUEUE_FULL)
         self._arrived.set()
@@ -133,8 +147,9 @@ class Gathering:
     async def aside(self, device: str, event: CredentialPresented, side: Side) -> Verdict:
         """Somebody leaves, or the device tells of the past: decided at once, beside everything else."""
         answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
-        case = self._opened(side, device, event)
-        case.present(Presented(device, event, self._checked(event), answer), self._means.clock.monotonic_s())
+        kept = without_picture(event)
+        case = self._opened(side, device, kept)
+        case.present(Presented(device, kept, self._checked(kept), answer), self._means.clock.monotonic_s())
         await self._settle(case)
         return await answer
 
@@ -145,7 +160,7 @@ class Gathering:
             return
         wait_s = None
         if self._case is not None:
-            due_s = self._case.approach.deadline_s(self._policy())
+            due_s = self._case.approach.due_s(self._policy(), self._judge.unable(self._case))
             wait_s = max(0.0, due_s - self._means.clock.monotonic_s())
         try:
             async with asyncio.timeout(wait_s):
@@ -165,6 +180,7 @@ class Gathering:
         if presented is not None and self._case is not None:
             self._forget_who_left(self._case, now_s)
             self._case.present(presented, now_s)
+            self._face.claim(self._case, self._policy(), presented.snapshot, self._arrived.set)
 
     def _take_measured(self, measured: PersonScreened) -> None:
         """A temperature opens an approach only where one is asked for; else it waits for its person."""

@@ -11,7 +11,7 @@ from cardea.runtime.clock import Clock, Entropy
 from cardea.runtime.disk import Disk
 from drivers.api import CaptureSink, Link, Secrets
 from drivers.links.settings import LinkSettings
-from edge.sight import Detector, OpenDetector
+from edge.face_checks import Detector, Grounds, OpenDetector, OpenGrounds
 from edge.vault import VaultKeys
 from models.registry import ModelUnavailable
 
@@ -22,6 +22,10 @@ Capture = Callable[[str, str], CaptureSink]
 
 def _no_detector() -> Detector:
     raise ModelUnavailable("nothing finds faces here")
+
+
+def _no_grounds() -> Grounds:
+    raise ModelUnavailable("nothing compares faces here")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,8 @@ class Host:
     """Shared by the sites of the linkage domain."""
     open_detector: OpenDetector = _no_detector
     """What finds faces in cameras' pictures; opened only where there is a camera."""
+    open_grounds: OpenGrounds = _no_grounds
+    """What compares faces; opened only where somebody is enrolled."""
     status_file: Path | None = None
     """Where the picture for ``cardea edge status`` goes; ``None``: nowhere."""
     site_socket: Path | None = None

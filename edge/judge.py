@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from cardea.contract.orders import StatusColour
 from cardea.contract.policy import PortalPolicy
-from cardea.contract.records import DeviceState, Side
+from cardea.contract.records import Side
 from cardea.runtime.disk import StoreFailed, StoreFull
 from drivers.api import CredentialPresented
 from edge.approaches import Case
@@ -16,6 +16,7 @@ from edge.decide.approach import Sensed, Surroundings
 from edge.decide.decide import decide, releases
 from edge.decide.decision import Decision
 from edge.decide.evidence import NOT_FITTED, NOT_SEEN, Evidence, Fresh, Item, PassCheck, Standing, Why
+from edge.face_asked import FaceAsked
 from edge.lock import Lock
 from edge.means import Means
 from edge.memory import Memory
@@ -35,9 +36,12 @@ class Judged:
 class Judge:
     """Decides the approaches of one portal."""
 
-    def __init__(self, name: str, portal: Portal, lock: Lock, memory: Memory, means: Means) -> None:
+    def __init__(
+        self, name: str, portal: Portal, face: FaceAsked, lock: Lock, memory: Memory, means: Means
+    ) -> None:
         self._name = name
         self._portal = portal
+        self._face = face
         self._lock = lock
         self._memory = memory
         self._means = means
@@ -77,18 +81,12 @@ class Judge:
     def unable(self, case: Case) -> Mapping[Sensed, Why]:
         """What can not be observed here and now, and why."""
         missing = {
-            Sensed.CREDENTIAL: self._why_none(self._portal.ingress.readers),
-            Sensed.SCREENING: self._why_none(self._portal.ingress.thermometers),
+            Sensed.CREDENTIAL: self._means.why_none(self._portal.ingress.readers),
+            Sensed.SCREENING: self._means.why_none(self._portal.ingress.thermometers),
             Sensed.MASK: self._why_no_mask(case),
-            Sensed.FACE: Why.UNAVAILABLE if self._portal.ingress.cameras else Why.NOT_FITTED,
+            Sensed.FACE: self._face.unable(case),
         }
         return {sensed: why for sensed, why in missing.items() if why is not None}
-
-    def _why_none(self, devices: tuple[str, ...]) -> Why | None:
-        if not devices:
-            return Why.NOT_FITTED
-        gone = all(self._means.state_of(device) not in (None, DeviceState.ONLINE) for device in devices)
-        return Why.DEVICE_OFFLINE if gone else None
 
     def _why_no_mask(self, case: Case) -> Why | None:
         """A terminal tells of the mask together with the credential, or not at all."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cardea.contract.policy import AntiPassback, PortalPolicy
+from cardea.contract.policy import AntiPassback, FaceRequirement, PortalPolicy
 from cardea.contract.records import Authority, CredentialKind
 from drivers.api import Driver, HoldOpen, LinkKind
 from edge.decide.lint import lock_misfits, policy_misfits
@@ -233,6 +233,22 @@ def misfits(portal: Portal, policy: PortalPolicy) -> Iterator[tuple[str, str, st
         yield "anti_passback", "hard", f"{portal.name!r} has no egress reader, so nobody could come in twice"
 
 
+def _required_faces_can_be_seen(parts: Parts) -> Iterator[Finding]:
+    for name, policy in parts.policies.items():
+        portal = parts.portals.get(name)
+        if portal is None or policy.face is not FaceRequirement.REQUIRED or portal.ingress.cameras:
+            continue
+        readers = [parts.devices[reader] for reader in portal.ingress.readers if reader in parts.devices]
+        if not any(reader.settings.get("snapshots") is True for reader in readers):
+            where = f"policy.portals.{name}" if name in parts.policy_portals else "policy.default"
+            yield Finding(
+                f"{where}.face",
+                FaceRequirement.REQUIRED,
+                f"nothing at portal {name!r} shows a face; add ingress.cameras, or snapshots = true to a "
+                "terminal that can",
+            )
+
+
 def _thermometers_see_people(parts: Parts) -> Iterator[Finding]:
     devices = parts.names["devices"]
     malformed = parts.names["thermometers"] - set(parts.thermometers)
@@ -272,6 +288,7 @@ LINTS = (
     _locks_let_people_out,
     _somebody_without_a_face_gets_in,
     _policies_fit,
+    _required_faces_can_be_seen,
     _thermometers_see_people,
     _scenes_see_nobody,
     _zones_are_safe,

@@ -22,15 +22,16 @@ from cardea.runtime.signing_keys import read_public_key
 from drivers.api import CaptureSink, DeviceMisconfigured
 from drivers.links.capture import CaptureFile
 from drivers.links.opening import open_link
+from edge.face_checks import Detector, Grounds
+from edge.face_settings import thresholds_of
 from edge.health import STATUS_FILE
 from edge.hosting import Host
 from edge.settings import GatewaySettings
-from edge.sight import Detector
 from edge.site_socket import SOCKET_FILE
 from edge.vault import KeyFile
 from models import passes
-from models.face import DETECTORS
-from models.registry import ModelProblem, first_of
+from models.face import DETECTORS, EMBEDDER, LIVENESS
+from models.registry import ModelProblem, find, first_of, manifest
 
 VAULT_KEY = "vault.key"
 """In the secrets folder: the key never stands beside the database that it opens."""
@@ -68,6 +69,7 @@ def real_host(settings: GatewaySettings, clock: Clock, entropy: Entropy) -> Host
         code_root=_optional(secrets, trust.pass_code_secret, "no rotating pass is honoured"),
         linkage_key=_optional(secrets, gateway.linkage_secret, "subjects are this gateway's own"),
         open_detector=_detector,
+        open_grounds=partial(_grounds, settings.faces.thresholds),
         status_file=gateway.data_dir / STATUS_FILE,
         site_socket=gateway.data_dir / SOCKET_FILE,
         version=version("cardea-gateway"),
@@ -78,6 +80,13 @@ def _detector() -> Detector:
     from models.face.detect import load  # OpenCV and ONNX Runtime, for those who have a camera
 
     return load()
+
+
+def _grounds(thresholds: Path | None) -> Grounds:
+    from models.face.pipeline import load  # as above
+
+    pipeline = load()
+    return Grounds(pipeline, thresholds_of(thresholds, pipeline.model_sha256))
 
 
 def missing(settings: GatewaySettings, secrets_named: Sequence[str]) -> list[str]:
@@ -105,6 +114,12 @@ def missing(settings: GatewaySettings, secrets_named: Sequence[str]) -> list[str
             first_of(DETECTORS)
         except ModelProblem as error:
             lines.append(f"{error}; without it nobody looks at the cameras' pictures")
+        try:
+            for name in (EMBEDDER, *LIVENESS):
+                find(name)
+            thresholds_of(settings.faces.thresholds, manifest()[EMBEDDER].sha256)
+        except ModelProblem as error:
+            lines.append(f"{error}; without it faces are not compared with those enrolled")
     return lines
 
 

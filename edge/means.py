@@ -1,7 +1,7 @@
 """What every portal needs of its gateway."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from cardea.contract.policy import Policy
@@ -13,7 +13,8 @@ from edge.actuation import Submit
 from edge.alerts import Alerts
 from edge.credentials import CredentialDesk
 from edge.decide.decision import LogDrill
-from edge.decide.evidence import NOT_FITTED, Item, ZoneStatus
+from edge.decide.evidence import NOT_FITTED, Item, Why, ZoneStatus
+from edge.face_claim import NoOpinion, Opinions
 from edge.notes import Notes
 from edge.recorder import Recorder
 
@@ -41,3 +42,12 @@ class Means:
     """Writes a release drill of a portal down."""
     zone_seen: Callable[[str], Item[ZoneStatus]] = lambda _zone: NOT_FITTED
     """A disinfection zone as evidence for the portals that lead into it."""
+    opinions: Opinions = field(default_factory=NoOpinion)
+    """Who looks at the faces of people who claim to be somebody."""
+
+    def why_none(self, devices: Collection[str]) -> Why | None:
+        """Why nothing can come from any of ``devices``; ``None`` while something can."""
+        if not devices:
+            return Why.NOT_FITTED
+        gone = all(self.state_of(device) not in (None, DeviceState.ONLINE) for device in devices)
+        return Why.DEVICE_OFFLINE if gone else None

@@ -35,6 +35,7 @@ from edge.decide.decision import Decision, Effect, HoldReleased, ReleaseDoor
 from edge.decide.evidence import Fresh
 from edge.decide.lock import HELD, Fitting
 from edge.effects import Effects
+from edge.face_asked import FaceAsked
 from edge.gathering import Gathering, PersonScreened
 from edge.ids import record_id
 from edge.inputs import Inputs
@@ -67,9 +68,10 @@ class PortalTask:
         self._inputs = Inputs(name, portal, means.alerts, means.notes, self._lock.step)
         self._passages = Passages()
         self._memory = Memory(name, portal, means.notes)
-        judge = Judge(name, portal, self._lock, self._memory, means)
+        face = FaceAsked(name, portal, means, self._step_back)
+        judge = Judge(name, portal, face, self._lock, self._memory, means)
         self._verdicts = Verdicts(name, judge, self._decided, self._stalled, means)
-        self._gathering = Gathering(name, portal, judge, self._verdicts, self._memory, means)
+        self._gathering = Gathering(name, portal, judge, face, self._verdicts, self._memory, means)
 
     async def run(self) -> None:
         """Serve the portal until cancelled."""
@@ -231,6 +233,12 @@ class PortalTask:
         if len(sides) < 2:
             return sides.pop() if sides else None
         return event.side or Side.INGRESS
+
+    def _step_back(self, case: Case) -> None:
+        """While there is time; a terminal that waits for its verdict shows nothing before it."""
+        if not case.asks:
+            text = self._actuation.text(Outcome.RETEST, Reason.FACE_TOO_CLOSE)
+            self._actuation.show(case.device, text)
 
     def _decided(self, case: Case, decision: Decision) -> None:
         """Let the machine act on a decision."""

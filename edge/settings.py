@@ -14,6 +14,7 @@ from cardea.contract.records import Authority, CredentialKind
 from cardea.runtime.config import RelativePath, Settings
 from cardea.runtime.i18n import Language
 from drivers.links.settings import LinkSettings
+from edge.face_settings import Faces
 from edge.references import ChannelRef, DoorRef, Id
 from edge.thermometer_settings import Thermometer
 from edge.zone_settings import Zone
@@ -217,6 +218,7 @@ class GatewaySettings(Settings):
         max_length=ENTRIES_MAX,
         description="How devices that see temperatures as frames or spots measure people, by device",
     )
+    faces: Faces = Field(default=Faces(), description="The gateway's own face check")
     zones: dict[Id, Zone] = Field(
         default_factory=dict, max_length=ENTRIES_MAX, description="Volumes that can be disinfected, by name"
     )

@@ -1,50 +1,45 @@
-"""The gateway's own look at pictures: how many faces each camera sees, and nothing of whose they are.
+"""The gateway's own look at pictures: how many faces each camera sees, and whose they are not.
 
 Of each camera only the newest picture waits, one thread looks at all of them, and a picture is forgotten as
-soon as it has been looked at (SAFETY.md items 18, 20). Without a model the check is unavailable: that is said
-once, the pictures are dropped unseen, and everything else goes on.
+soon as it has been looked at (SAFETY.md items 18, 20). Faces are found and no more, unless somebody at a
+portal of that camera has claimed to be somebody (``edge.second_opinion``). Without a model the check is
+unavailable: that is said once, the pictures are dropped unseen, and everything else goes on.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from dataclasses import dataclass
+from typing import TypeVar
 
-from cardea.contract.records import AlertKind, Severity
 from cardea.runtime.clock import Clock
-from cardea.runtime.logs import get_logger
-from drivers.api import FaceBox, FaceSeen, Picture, PictureCaptured
-from edge.alerts import Alarm
+from drivers.api import FaceBox, FaceSeen, PictureCaptured
+from drivers.links import jpeg
+from edge.availability import Availability
+from edge.face_checks import Detector, FaceChecks, OpenDetector, OpenGrounds, Pipeline
+from edge.second_opinion import SecondOpinion
+from models.face.look import Look
 
 RETRY_S = 60.0
 """How often a check that is unavailable is tried again: somebody may have pulled its model."""
 COMPANY_WIDTH_PX_MIN = 60.0
 COMPANY_WIDTH_RATIO_MIN = 0.7
-_LOG = get_logger("sight")
+SNAPSHOT_FAILED = "snapshot_failed"
+
+T = TypeVar("T")
 
 
-class Detector(Protocol):
-    """Finds faces; used by one thread."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What sight needs of its gateway."""
 
-    def detect(self, picture: Picture) -> Sequence[FaceBox]:
-        """The faces in ``picture`` (h, w, 3; BGR, uint8)."""
-        ...
-
-
-OpenDetector = Callable[[], Detector]
-"""Blocks; raises ModelProblem when there is none."""
-
-
-class Raises(Protocol):
-    """What sight needs of the alerts."""
-
-    def raise_(self, alarm: Alarm) -> None:
-        """Say that somebody must look."""
-        ...
-
-    def clear(self, alarm: Alarm, evidence: str) -> None:
-        """The condition has ended."""
-        ...
+    clock: Clock
+    open_detector: OpenDetector
+    open_grounds: OpenGrounds
+    expected: Callable[[], bool]
+    """Whether faces are to be compared at any camera here: asked before models are opened for it."""
+    report: Callable[[str, float], None]
+    seen: Callable[[str, FaceSeen], Awaitable[object]]
 
 
 def several(faces: Collection[FaceBox]) -> bool:
@@ -54,28 +49,26 @@ def several(faces: Collection[FaceBox]) -> bool:
 
 
 class Sight:
-    """Looks at the pictures of the cameras that portals name."""
+    """Looks at the pictures of the cameras that portals name, and at terminals' pictures of who claims."""
 
     def __init__(
         self,
         cameras: Collection[str],
-        open_detector: OpenDetector,
-        clock: Clock,
-        alerts: Raises,
-        report: Callable[[str, float], None],
-        seen: Callable[[str, FaceSeen], Awaitable[object]],
+        faces: Availability,
+        checks: FaceChecks,
+        claims: SecondOpinion,
+        around: Around,
     ) -> None:
         self._cameras = tuple(sorted(cameras))
-        self._open_detector = open_detector
-        self._clock = clock
-        self._alerts = alerts
-        self._report = report
-        self._seen = seen
+        self._faces = faces
+        self._checks = checks
+        self._claims = claims
+        self._around = around
         self._detector: Detector | None = None
         self._newest: dict[str, PictureCaptured] = {}
-        self._arrived = asyncio.Event()
-        self._unavailable: str | None = None
+        self._wanting = asyncio.Event()
         self._looked_at = 0
+        self._compared = 0
         self._dropped = 0
 
     def take(self, device: str, event: PictureCaptured) -> None:
@@ -87,20 +80,19 @@ class Sight:
             return
         self._dropped += device in self._newest
         self._newest[device] = event
-        self._arrived.set()
+        self._checks.arrived.set()
+
+    def want(self) -> None:
+        """Something is to be compared from now on: models are opened for it at once."""
+        self._wanting.set()
 
     async def run(self) -> None:
-        """Look, until cancelled; nothing to do without a camera."""
-        if not self._cameras:
-            return
+        """Look, until cancelled; a check that fails ends nothing else."""
         worker = ThreadPoolExecutor(1, thread_name_prefix="sight")
         try:
-            while True:
-                try:
-                    await self._look(worker)
-                except Exception as error:  # noqa: BLE001  # a check that fails must not end the gateway
-                    self._fail(error)
-                await self._clock.sleep(RETRY_S)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._keep_open(worker), name="sight models")
+                group.create_task(self._keep_looking(worker), name="sight looks")
         finally:
             worker.shutdown(wait=False, cancel_futures=True)
 
@@ -108,49 +100,128 @@ class Sight:
         """For ``cardea edge status``."""
         return {
             "faces": self._detector is not None,
-            "reason": self._unavailable,
+            "reason": self._faces.reason,
+            "face_check": self._checks.grounds is not None,
+            "face_check_reason": self._checks.reason,
             "looked_at": self._looked_at,
+            "compared": self._compared,
             "dropped": self._dropped,
+            "snapshots_refused": dict(self._claims.refused),
         }
 
-    async def _look(self, worker: ThreadPoolExecutor) -> None:
-        loop = asyncio.get_running_loop()
-        self._detector = detector = await loop.run_in_executor(worker, self._open_detector)
-        self._recover()
+    # --- models -------------------------------------------------------------------------------------
+
+    async def _keep_open(self, worker: ThreadPoolExecutor) -> None:
         while True:
-            self._arrived.clear()
-            while self._newest:
-                device, event = next(iter(self._newest.items()))
-                del self._newest[device]
-                faces = await loop.run_in_executor(worker, detector.detect, event.picture)
-                self._looked_at += 1
-                self._report(f"{device}/faces", float(len(faces)))
-                await self._seen(device, FaceSeen(at=event.at, faces=tuple(faces)))
-                del event
-            await self._arrived.wait()
+            self._wanting.clear()
+            await self._open_what_is_missing(worker)
+            try:
+                async with asyncio.timeout(RETRY_S):
+                    await self._wanting.wait()
+            except TimeoutError:
+                continue
+
+    async def _open_what_is_missing(self, worker: ThreadPoolExecutor) -> None:
+        checks = self._checks
+        expected = self._around.expected() or self._claims.snapshot_waits
+        if checks.grounds is None and expected:
+            opened = await _opened(worker, self._around.open_grounds, checks.lost)
+            if opened is not None:
+                checks.opened(opened)
+            self._claims.changed()
+            checks.arrived.set()
+        if not self._cameras:
+            return
+        if checks.grounds is not None:
+            self._found_by(checks.grounds.pipeline)
+        elif self._detector is None:
+            detector = await _opened(worker, self._around.open_detector, self._faces.lost)
+            if detector is not None:
+                self._found_by(detector)
+
+    def _found_by(self, detector: Detector) -> None:
+        """One detector is enough."""
+        first, self._detector = self._detector is None, detector
+        if first:
+            self._faces.back()
+
+    # --- looks --------------------------------------------------------------------------------------
+
+    async def _keep_looking(self, worker: ThreadPoolExecutor) -> None:
+        while True:
+            await self._checks.arrived.wait()
+            self._checks.arrived.clear()
+            if self._claims.snapshot_waits and self._checks.grounds is None and self._checks.reason is None:
+                self._wanting.set()
+            try:
+                while await self._look_at_snapshot(worker) or await self._look_at_picture(worker):
+                    pass
+            except Exception as error:  # noqa: BLE001  # a check that fails must not end the gateway
+                self._fail(error)
+
+    async def _look_at_snapshot(self, worker: ThreadPoolExecutor) -> bool:
+        """Terminals' pictures first: whoever they show waits at a door."""
+        taken, grounds = self._claims.take_snapshot(), self._checks.grounds
+        if taken is None or grounds is None:
+            return False
+        claim, snapshot = taken
+        del taken
+        looking = asyncio.get_running_loop().run_in_executor(worker, _look_at, grounds.pipeline, snapshot)
+        del snapshot
+        look = await looking
+        self._compared += 1
+        self._claims.judged(claim, look, self._around.clock.now())
+        return True
+
+    async def _look_at_picture(self, worker: ThreadPoolExecutor) -> bool:
+        if not self._newest or self._detector is None:
+            return False
+        device, event = next(iter(self._newest.items()))
+        del self._newest[device]
+        loop, grounds = asyncio.get_running_loop(), self._checks.grounds
+        claims = self._claims.at(device, event.at)
+        if claims and grounds is not None:
+            look = await loop.run_in_executor(worker, grounds.pipeline.look, event.picture)
+            await self._tell(device, event, look.faces)
+            self._compared += 1
+            self._claims.seen(claims, look, event.at)
+        else:
+            faces = await loop.run_in_executor(worker, self._detector.detect, event.picture)
+            await self._tell(device, event, tuple(faces))
+        return True
+
+    async def _tell(self, device: str, event: PictureCaptured, faces: tuple[FaceBox, ...]) -> None:
+        self._looked_at += 1
+        self._around.report(f"{device}/faces", float(len(faces)))
+        await self._around.seen(device, FaceSeen(at=event.at, faces=faces))
 
     def _fail(self, error: Exception) -> None:
-        self._detector = None
+        """What failed is opened anew, in a while; pictures that waited are forgotten."""
         self._newest.clear()
-        reason = str(error) or type(error).__name__
-        if reason != self._unavailable:
-            _LOG.warning("check_unavailable", check="faces", reason=reason)
-        self._unavailable = reason
-        for camera in self._cameras:
-            self._alerts.raise_(_alarm(camera, reason))
-
-    def _recover(self) -> None:
-        self._unavailable = None
-        _LOG.info("check_available", check="faces", cameras=len(self._cameras))
-        for camera in self._cameras:
-            self._alerts.clear(_alarm(camera, ""), "faces are looked for again")
+        if self._detector is not None:
+            self._detector = None
+            self._faces.lost(error)
+        if self._checks.grounds is not None:
+            self._checks.lost(error)
+            self._claims.changed()
 
 
-def _alarm(camera: str, reason: str) -> Alarm:
-    """Minor: no door depends on this check alone."""
-    return Alarm(
-        alert=AlertKind.CHECK_UNAVAILABLE,
-        device=camera,
-        severity=Severity.MINOR,
-        detail={"check": "faces", "reason": reason},
-    )
+async def _opened(
+    worker: ThreadPoolExecutor, open_: Callable[[], T], lost: Callable[[Exception], None]
+) -> T | None:
+    try:
+        return await asyncio.get_running_loop().run_in_executor(worker, open_)
+    except Exception as error:  # noqa: BLE001  # whatever a model does to us, doors are served
+        lost(error)
+        return None
+
+
+def _look_at(pipeline: Pipeline, snapshot: bytes) -> Look | str:
+    """On the worker: a terminal's JPEG, or why it cannot be looked at. Nothing that it holds is an error."""
+    picture = jpeg.decoded(snapshot)
+    if isinstance(picture, str):
+        return picture
+    try:
+        return pipeline.look(picture)
+    except Exception:  # noqa: BLE001  # one terminal's picture must not take the check from everybody
+        return SNAPSHOT_FAILED
