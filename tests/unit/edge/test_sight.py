@@ -11,7 +11,6 @@ from types import ModuleType
 from typing import Any
 
 import cv2
-import msgspec
 import numpy as np
 import pytest
 import structlog
@@ -20,7 +19,6 @@ from hypothesis import strategies as st
 
 from cardea.cli.main import main
 from cardea.contract.batches import Lane
-from cardea.contract.encoding import ALERT, RECORD
 from cardea.contract.reasons import Reason
 from cardea.contract.records import (
     AlertCleared,
@@ -29,58 +27,29 @@ from cardea.contract.records import (
     CredentialKind,
     DecisionRecord,
     Outcome,
-    Reading,
     Severity,
 )
 from cardea.runtime.clock import SystemClock, SystemEntropy
 from cardea.runtime.config import ConfigInvalid
-from cardea.runtime.disk import SystemDisk
-from cardea.runtime.memory_bus import MemoryBroker
-from drivers import catalog
 from drivers.api import (
-    Accepted,
-    Command,
-    CredentialPresented,
-    DeviceContext,
-    DeviceSettings,
-    Driver,
-    Emit,
-    Executed,
     FaceBox,
     FaceSeen,
-    OpenDoor,
     PictureCaptured,
-    Receipt,
     TemperatureMeasured,
 )
-from drivers.links.capture import CaptureFile
-from drivers.links.opening import open_link
 from drivers.links.video_source import silence
 from edge.alerts import Alarm
 from edge.availability import Availability
 from edge.face_checks import Detector, FaceChecks, Grounds
 from edge.gateway import Gateway
-from edge.hosting import Host
 from edge.loading import load
 from edge.machine import missing, real_host
-from edge.outbox import Outbox
 from edge.second_opinion import SecondOpinion
 from edge.sight import RETRY_S, Around, Sight, several
-from edge.vault import Person, Vault
 from models.registry import ModelTampered, ModelUnavailable
+from tests.unit.edge.camera_tower import CONFIG, Tower, crowd
 
 silence()
-BLANK = np.zeros((4, 4, 3), np.uint8)
-
-
-def face(width: float, x: float = 0.0) -> FaceBox:
-    return FaceBox(x=x, y=0, width=width, height=width, landmarks=(), score=0.9)
-
-
-def crowd(*widths: float) -> tuple[FaceBox, ...]:
-    return tuple(face(width) for width in widths)
-
-
 # --- who counts as company -------------------------------------------------------------------------
 
 
@@ -292,166 +261,6 @@ def test_a_look_that_fails_makes_the_check_unavailable_and_nothing_else(sim: Mod
 
 # --- in a gateway ----------------------------------------------------------------------------------
 
-CONFIG = """
-[gateway]
-id = "tower-1"
-site = "demo"
-linkage_domain = "demo"
-[broker]
-host = "127.0.0.1"
-ca_file = "ca"
-cert_file = "crt"
-key_file = "key"
-[devices.reader]
-driver = "test.reader"
-[devices.camera]
-driver = "test.camera"
-[portals.lobby]
-name = "Lobby"
-lock = "fail_safe"
-mechanical_free_egress = true
-hardwired_fire_release = true
-ingress = { readers = ["reader"], thermometers = ["reader"], cameras = ["camera"], actuator = { device = "reader" } }
-[policy]
-default = { degrade = "closed", require_screening = true }
-"""  # noqa: E501  # an inline table of TOML is one line
-
-
-class Plain(DeviceSettings):
-    pass
-
-
-class Scripted:
-    """A device that a test speaks through."""
-
-    def __init__(self, context: DeviceContext) -> None:
-        self.clock = context.clock
-        self.emit: Emit | None = None
-        self.commands: list[Command] = []
-
-    async def run(self, emit: Emit) -> None:
-        self.emit = emit
-        await asyncio.get_running_loop().create_future()
-
-    async def submit(self, command: Command) -> Receipt:
-        self.commands.append(command)
-        return Executed()
-
-    async def say(self, event_type: type, /, **fields: Any) -> Any:
-        assert self.emit is not None
-        return await self.emit(event_type(at=self.clock.now(), **fields))
-
-
-class Keys:
-    place = "memory"
-
-    def __init__(self) -> None:
-        self._key: bytes | None = None
-
-    def load(self) -> bytes | None:
-        return self._key
-
-    def store(self, key: bytes) -> None:
-        self._key = key
-
-
-class Counting:
-    """Finds what a test tells it to."""
-
-    def __init__(self) -> None:
-        self.faces: tuple[FaceBox, ...] = ()
-        self.pictures: list[bytes] = []
-
-    def detect(self, picture: Any) -> tuple[FaceBox, ...]:
-        self.pictures.append(picture.tobytes())
-        return self.faces
-
-
-class Tower:
-    def __init__(self, clock: Any, entropy: Any, path: Path) -> None:
-        self.clock, self.entropy, self.path = clock, entropy, path
-        self.keys = Keys()
-        self.devices: dict[str, Scripted] = {}
-        self.detector = Counting()
-        self.problem: Exception | None = None
-
-    def find(self, name: str) -> Driver[Any]:
-        if not name.startswith("test."):
-            return catalog.find(name)
-        events = {
-            "test.reader": (CredentialPresented, TemperatureMeasured),
-            "test.camera": (PictureCaptured,),
-        }[name]
-
-        def opened(_: Plain, context: DeviceContext) -> Scripted:
-            self.devices[context.device] = Scripted(context)
-            return self.devices[context.device]
-
-        return Driver(Plain, opened, {}, None, events, (OpenDoor,))
-
-    def open_detector(self) -> Detector:
-        if self.problem is not None:
-            raise self.problem
-        return self.detector
-
-    def host(self, **fields: Any) -> Host:
-        return Host(
-            clock=self.clock,
-            entropy=self.entropy,
-            disk=SystemDisk(self.path / "data"),
-            bus=MemoryBroker(self.clock).bus("tower-1"),
-            open_link=open_link,
-            secrets=str,
-            vault_keys=self.keys,
-            capture=lambda device, driver: CaptureFile(
-                self.path / "data" / "captures" / device, driver, device
-            ),
-            order_keys={},
-            pass_keys={},
-            **fields,
-        )
-
-    async def serve(self, scene: Callable[[Gateway], Any], text: str = CONFIG) -> None:
-        (self.path / "gateway.toml").write_text(text)
-        await self._people()
-        host = self.host(open_detector=self.open_detector, status_file=self.path / "data" / "status.json")
-        gateway = Gateway(load(self.path / "gateway.toml", self.find), host)
-        task = asyncio.create_task(gateway.run())
-        try:
-            await gateway.started.wait()
-            await scene(gateway)
-        finally:
-            task.cancel()
-            ended = await asyncio.gather(task, return_exceptions=True)
-        assert isinstance(ended[0], asyncio.CancelledError), ended
-
-    async def _people(self) -> None:
-        from zoneinfo import ZoneInfo
-
-        disk = SystemDisk(self.path / "data")
-        vault = await Vault.open(
-            disk, self.keys, self.clock, self.entropy, domain="demo", zone=ZoneInfo("UTC")
-        )
-        await vault.put_people([Person(person="p-1", name="Ada", card="1001", employee_no="e1")])
-        await vault.close()
-
-    async def rows(self, lane: Lane) -> list[Any]:
-        """What the gateway left in its outbox."""
-        outbox = await Outbox.open(SystemDisk(self.path / "data"), self.clock, self.entropy)
-        bodies = [bytes(body) for _, body in await outbox.take(lane, limit=1000)]
-        await outbox.close()
-        if lane is Lane.TELEMETRY:
-            return [msgspec.json.decode(body, type=Reading) for body in bodies]
-        return [(RECORD if lane is Lane.RECORD else ALERT).decode(body) for body in bodies]
-
-    async def show(self, *widths: float) -> None:
-        self.detector.faces = crowd(*widths)
-        assert await self.devices["camera"].say(PictureCaptured, picture=BLANK) == Accepted()
-        await asyncio.sleep(0.2)
-
-    async def present(self, kind: CredentialKind = CredentialKind.CARD, value: str = "1001") -> Any:
-        return await self.devices["reader"].say(CredentialPresented, kind=kind, value=value)
-
 
 @pytest.fixture
 def run(sim: ModuleType, tmp_path: Path) -> Callable[..., tuple[Tower, list[Any], list[Any], list[Any]]]:
@@ -487,7 +296,7 @@ def test_one_face_with_a_card_and_a_temperature_comes_in(run: Any) -> None:
 
     tower, (decision,), _, numbers = run(scene)
     assert decision.outcome is Outcome.GRANT
-    assert tower.devices["reader"].commands
+    assert tower.devices["reader"].released
     assert [reading.value for reading in numbers if reading.series == "camera/faces"] == [2.0]
 
 
@@ -502,7 +311,7 @@ def test_a_second_person_while_an_approach_is_open_is_referred(run: Any) -> None
     tower, (decision,), _, _ = run(scene)
     assert decision.outcome is Outcome.REFER
     assert Reason.SECOND_PERSON in decision.reasons
-    assert tower.devices["reader"].commands == []
+    assert tower.devices["reader"].released == []
 
 
 def test_company_before_the_approach_or_without_one_is_none(run: Any) -> None:
@@ -538,7 +347,7 @@ def test_L13_a_face_that_only_a_camera_saw_opens_nothing(run: Any) -> None:  # n
     tower, decisions, _, _ = run(scene)
     assert decisions
     assert all(decision.outcome is not Outcome.GRANT for decision in decisions)
-    assert tower.devices["reader"].commands == []
+    assert tower.devices["reader"].released == []
 
 
 def test_without_a_model_doors_work_and_it_is_said_once(run: Any) -> None:
@@ -584,15 +393,18 @@ def test_the_face_evidence_says_why_it_is_missing(run: Any) -> None:
     from cardea.contract.policy import PortalPolicy
     from cardea.contract.records import Side
     from edge.approaches import opened
-    from edge.decide.approach import Sensed
-    from edge.decide.evidence import Missing, Why
+    from edge.decide.approach import CredentialChecked, Sensed
+    from edge.decide.evidence import Credential, Missing, Standing, Why
 
     async def scene(t: Tower, gateway: Gateway) -> None:
         judge = gateway._portals["lobby"]._gathering._judge
         event = TemperatureMeasured(at=t.clock.now(), value_c=36.0)
         case = opened("x", Side.INGRESS, t.clock.monotonic_s(), "reader", event)
-        assert judge.unable(case)[Sensed.FACE] is Why.UNAVAILABLE
-        assert judge.evidence(case, PortalPolicy()).face == Missing(Why.UNAVAILABLE)
+        assert Sensed.FACE not in judge.unable(case), "somebody may still say who they are"
+        assert judge.evidence(case, PortalPolicy()).face == Missing(Why.NOT_SEEN)
+        stranger = CredentialChecked(Credential(CredentialKind.QR, Standing.VALID))
+        case.approach = case.approach.observe(stranger, t.clock.monotonic_s())
+        assert judge.evidence(case, PortalPolicy()).face == Missing(Why.NOT_ENROLLED)
 
     run(scene)
 
