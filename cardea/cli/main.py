@@ -35,7 +35,10 @@ GROUPS: dict[str, Group] = {
     "thermal": Group(
         "cardea.cli.thermal.command", "thermal checks on files: read, screen, evaluate, register, selftest"
     ),
-    "face": Group("cardea.cli.face.command", "face checks on pictures: evaluate, calibrate"),
+    "face": Group(
+        "cardea.cli.face.command",
+        "face checks on pictures: enrol, compare, identify, evaluate, calibrate, forget, renew",
+    ),
     "pass": Group("cardea.cli.pass_", "QR passes: issue, verify, decode"),
     "safety": Group("cardea.cli.safety", "the machines that doors rest on: prove"),
     "models": Group("cardea.cli.models", "models of the gateway's own checks: list, verify, pull"),
