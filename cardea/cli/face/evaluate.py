@@ -69,8 +69,8 @@ def _recognition(args: argparse.Namespace) -> tuple[dict[str, object], str]:
 
 def _liveness(args: argparse.Namespace) -> tuple[dict[str, object], str]:
     from cardea.cli.face.evaluation_liveness import liveness
-    from cardea.cli.face.evaluation_pictures import pipeline
     from cardea.cli.face.evaluation_text_liveness import told
+    from cardea.cli.face.faces import pipeline
     from cardea.cli.face.labels import KIND, read_labels
 
     labelled = read_labels(args.labels, KIND)
@@ -88,24 +88,10 @@ def require_pairs(file: Path, names: list[str]) -> None:
 
 
 def _thresholds(args: argparse.Namespace, model_sha256: str) -> "Thresholds":
-    """The usual ones or a site's own, of this model; ``--live-min`` goes before both."""
+    """The usual ones or a site's own; ``--live-min`` goes before both."""
     from dataclasses import replace
 
-    from cardea.cli.thermal.bounded_file import read_bounded
-    from models.face.calibrated import BYTES_MAX, CalibrationInvalid, read_calibrated
-    from models.face.thresholds import Thresholds
+    from cardea.cli.face.faces import thresholds_of
 
-    thresholds = Thresholds()
-    if args.thresholds is not None:
-        content = read_bounded(args.thresholds, BYTES_MAX)
-        try:
-            site = read_calibrated(content.decode(errors="replace"))
-        except CalibrationInvalid as error:
-            raise CommandError(f"{args.thresholds}: {error}") from None
-        if site.model_sha256 != model_sha256:
-            raise CommandError(
-                f"{args.thresholds}: is of model {site.model_sha256:.12}, faces are of {model_sha256:.12}; "
-                "calibrate anew"
-            )
-        thresholds = site.thresholds()
+    thresholds = thresholds_of(args.thresholds, model_sha256)
     return thresholds if args.live_min is None else replace(thresholds, live_min=args.live_min)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from cardea.cli.errors import CommandError
+from cardea.cli.face.faces import pipeline
 from cardea.cli.face.labels import Labelled
+from cardea.cli.face.pictures import read_picture
 
 if TYPE_CHECKING:
     from drivers.api import Picture
     from models.face.look import Embedding, Look
-    from models.face.pipeline import FacePipeline
 
 UNREADABLE = "unreadable"
 TOO_CLOSE = "too_close"
@@ -47,17 +48,6 @@ class Acquired:
         return Counter(each.reason for each in self.failures)
 
 
-def pipeline() -> "FacePipeline":
-    """Raises CommandError where a model is not here."""
-    from models.face.pipeline import load
-    from models.registry import ModelProblem
-
-    try:
-        return load()
-    except ModelProblem as error:
-        raise CommandError(str(error)) from error
-
-
 def acquired(labelled: Sequence[Labelled]) -> Acquired:
     """An embedding of each picture that shows a face. Raises CommandError where a model is not here."""
     from models.face.stills import look_at_still
@@ -81,8 +71,6 @@ def looked_at(
     labelled: Sequence[Labelled], look: "Callable[[Picture], Seen]"
 ) -> "list[tuple[Labelled, Seen | str]]":
     """What ``look`` sees in each picture, or ``UNREADABLE``. Raises CommandError where a network fails."""
-    from cardea.cli.face.pictures import read_picture
-
     found: list[tuple[Labelled, Seen | str]] = []
     tell = progress("picture", len(labelled))
     for number, each in enumerate(labelled, 1):
