@@ -1,7 +1,6 @@
 """``cardea face enrol``: a person's template from at least three pictures, on their consent."""
 
 import argparse
-import asyncio
 import datetime as dt
 import json
 import sys
@@ -89,6 +88,8 @@ def _embeddings(networks: "FacePipeline", paths: list[Path]) -> "list[Embedding]
 def _enrolled(
     args: argparse.Namespace, given: "Consent", model_sha256: str, embeddings: "list[Embedding]"
 ) -> "Enrolled":
+    import asyncio
+
     from cardea.cli.site import load_configuration, opened_templates, opened_vault
     from cardea.runtime.clock import SystemClock
     from cardea.runtime.disk import StoreFailed, StoreFull

@@ -1,6 +1,5 @@
 """Something done to a gateway's store of templates, beside the daemon or without it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +15,8 @@ T = TypeVar("T")
 
 def with_templates(config: Path, work: "Callable[[Templates], Awaitable[T]]") -> T:
     """What ``work`` makes of the store. Raises CommandError with one line."""
+    import asyncio
+
     from cardea.cli.site import load_configuration, opened_templates
     from cardea.runtime.disk import StoreFailed, StoreFull
     from edge.vault import VaultUnusable

@@ -44,6 +44,7 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "links.i2c": I2cSettings,
     "devices": edge.Device,
     "portals": edge.Portal,
+    "faces": edge.Faces,
     "portals.ingress": edge.Ingress,
     "portals.egress": edge.Egress,
     "portals.screening": edge.Screening,

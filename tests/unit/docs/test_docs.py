@@ -21,6 +21,7 @@ DOCUMENTS = (
     "docs/guides/configuration.md",
     "docs/guides/driver.md",
     "docs/guides/thermal.md",
+    "docs/guides/faces.md",
     "docs/outcomes.md",
     "docs/decisions/README.md",
 )
