@@ -9,12 +9,14 @@ import sys
 import threading
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from cardea.cli import main as cli
 from cardea.cli.model_download import PullFailed, pull
 from models import registry
-from models.registry import Model
+from models.face import selftest
+from models.registry import KnownAnswer, Model, Published
 
 CONTENT = bytes(range(256)) * 200
 
@@ -42,6 +44,8 @@ class Publisher(http.server.BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("location", answer)
             self.end_headers()
+        elif callable(answer):
+            answer(self)
         else:
             body, said = answer
             self.send_response(200)
@@ -82,6 +86,9 @@ def known(publisher, folder, monkeypatch):
             purpose="a test",
             addresses=tuple(publisher.at + path for path in paths),
             default=default,
+            inputs={"input": (1, 3, 8, 8)},
+            preprocessing="none",
+            known_answer=KnownAnswer(side_px=8, tolerance=0.1),
         )
 
     models = {
@@ -91,6 +98,7 @@ def known(publisher, folder, monkeypatch):
     publisher.answers["/moved"] = f"{publisher.at}/one"
     publisher.answers["/one"] = publisher.answers["/two"] = (CONTENT, len(CONTENT))
     monkeypatch.setattr(registry, "manifest", lambda: models)
+    monkeypatch.setattr(selftest, "self_test", lambda _: None)
     return models
 
 
@@ -130,10 +138,8 @@ def test_pull_of_named_ones(capsys, known, folder):
     [
         (404, "answers 404"),
         (500, "answers 500"),
-        ((CONTENT[:-1] + b"!", len(CONTENT)), "something else than the model"),
-        ((CONTENT[:100], 100), "something else than the model"),
-        ((CONTENT * 2, 2 * len(CONTENT)), f"more than the model's {len(CONTENT)} bytes"),
-        ((CONTENT[:100], len(CONTENT)), "cannot be reached"),
+        ((CONTENT[:-1] + b"!", len(CONTENT)), "something else than the file"),
+        ((CONTENT * 2, 2 * len(CONTENT)), f"more than the file's {len(CONTENT)} bytes"),
         ("ftp://127.0.0.1/x", "cannot be reached"),
         ("/two", "cannot be reached"),
     ],
@@ -167,7 +173,7 @@ def test_a_folder_that_cannot_be_written(capsys, known, folder):
 def test_a_disk_that_does_not_take_it(known, tmp_path):
     (tmp_path / "folder").write_text("a file")
     with pytest.raises(PullFailed, match="cannot be written"):
-        pull(known["two"], tmp_path / "folder", lambda _: None)
+        pull(known["two"], tmp_path / "folder", lambda _, __: None)
 
 
 def test_no_home_no_folder(capsys, known, monkeypatch):
@@ -191,7 +197,140 @@ def test_progress_is_shown_on_a_terminal_only(capsys, known, monkeypatch):
     status, out, err = run(capsys, "pull", "two")
     assert status == 0
     assert "\n" in out
-    assert err.endswith(f"\rtwo: 100 % of {len(CONTENT)} bytes\n")
+    assert err.endswith(f"\rtwo.onnx: 100 % of {len(CONTENT)} bytes\n")
+
+
+# --- a download that was cut off --------------------------------------------------------------------
+
+
+def ranged(content=CONTENT, *, cut=None, lies=None):
+    """Answers pieces as they are asked for; cuts each off after ``cut`` bytes."""
+
+    def answer(handler):
+        asked = handler.headers.get("range", "")
+        first = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        handler.server.asked.append(asked)
+        if asked and first >= len(content):
+            handler.send_error(416)
+            return
+        handler.send_response(206 if asked else 200)
+        if asked:
+            at = first if lies is None else lies
+            handler.send_header("content-range", f"bytes {at}-{len(content) - 1}/{len(content)}")
+        handler.send_header("content-length", str(len(content) - first))
+        handler.end_headers()
+        handler.wfile.write(content[first:] if cut is None else content[first : first + cut])
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "answer", [ranged(cut=20_000), (CONTENT[:20_000], len(CONTENT)), (CONTENT[:20_000], 20_000)]
+)
+def test_what_came_is_kept_and_the_next_pull_goes_on(capsys, known, publisher, folder, answer):
+    publisher.answers["/two"] = answer
+    status, _, err = run(capsys, "pull", "two")
+    assert (status, err.count("\n")) == (2, 1)
+    assert left(folder) == ["two.onnx.part"]
+    assert (folder / "two.onnx.part").read_bytes() == CONTENT[:20_000]
+    publisher.answers["/two"] = ranged()
+    assert run(capsys, "pull", "two")[0] == 0
+    assert "bytes=20000-" in publisher.asked
+    assert (folder / "two.onnx").read_bytes() == CONTENT
+    assert left(folder) == ["two.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "answer"),
+    [
+        (CONTENT[:9], (CONTENT, len(CONTENT))),
+        (b"another" * 9, ranged()),
+        (CONTENT + b"!", ranged()),
+        (CONTENT, 404),
+        (CONTENT[:9], ranged(lies=8)),
+    ],
+    ids=["no pieces", "another file's", "too long", "whole already", "another piece"],
+)
+def test_what_was_kept_is_never_believed(capsys, known, publisher, folder, kept, answer):
+    folder.mkdir()
+    (folder / "two.onnx.part").write_bytes(kept)
+    publisher.answers["/two"] = answer
+    status, _, err = run(capsys, "pull", "two")
+    assert (status, err) == (0, "")
+    assert (folder / "two.onnx").read_bytes() == CONTENT
+    assert left(folder) == ["two.onnx"]
+
+
+def test_a_file_that_became_shorter_is_asked_for_anew(capsys, known, publisher, folder):
+    folder.mkdir()
+    (folder / "two.onnx.part").write_bytes(CONTENT[:20_000])
+    publisher.answers["/two"] = ranged(CONTENT[:10_000])
+    assert run(capsys, "pull", "two")[0] == 2
+    assert (folder / "two.onnx.part").read_bytes() == CONTENT[:10_000]
+
+
+def test_an_interrupted_pull_says_how_to_go_on(capsys, known, publisher, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cardea.cli.model_download._take", interrupted)
+    status, _, err = run(capsys, "pull", "two")
+    assert (status, err) == (130, "cardea: interrupted; what has come is kept: run it again to go on\n")
+
+
+# --- models made of published files -----------------------------------------------------------------
+
+
+@pytest.fixture
+def made(publisher, folder, monkeypatch, test_data):
+    """The model of templates, with its publisher on this machine."""
+    at = test_data / "models" / "omz" / "face-reidentification-retail-0095" / "FP16"
+    real = registry.manifest()["face_reid_0095"]
+    published = tuple(
+        Published(each.file, each.sha256, each.size_bytes, (f"{publisher.at}/{each.file}",))
+        for each in real.derived_from
+    )
+    for each in published:
+        content = (at / each.file).read_bytes()
+        publisher.answers[f"/{each.file}"] = (content, len(content))
+    model = msgspec.structs.replace(real, derived_from=published)
+    monkeypatch.setattr(registry, "manifest", lambda: {model.name: model})
+    return model, at
+
+
+@pytest.mark.needs_test_data
+def test_the_model_is_made_of_its_publishers_files_to_the_byte(capsys, made, folder):
+    model, _ = made
+    assert run(capsys, "pull")[0] == 0
+    assert left(folder) == [model.file]
+    assert hashlib.sha256((folder / model.file).read_bytes()).hexdigest() == model.sha256
+    status, out, _ = run(capsys, "verify", model.name, "--json")
+    assert (status, json.loads(out)["ok"]) == (0, True)
+
+
+@pytest.mark.needs_test_data
+@pytest.mark.parametrize("up", [0, 2])
+def test_a_site_without_internet_hands_the_files_in(capsys, made, folder, publisher, up):
+    model, at = made
+    source = (at, *at.parents)[up]
+    assert run(capsys, "pull", "--from", str(source))[0] == 0
+    assert left(folder) == [model.file]
+    assert publisher.asked == []
+
+
+@pytest.mark.needs_test_data
+def test_files_that_are_not_the_published_ones_are_refused(capsys, made, folder, tmp_path):
+    model, at = made
+    status, _, err = run(capsys, "pull", "--from", str(tmp_path / "nowhere"))
+    assert (status, err.count("\n")) == (2, 1)
+    source = tmp_path / "source"
+    source.mkdir()
+    for each in model.derived_from:
+        (source / each.file).write_bytes((at / each.file).read_bytes()[:-1])
+    status, _, err = run(capsys, "pull", "--from", str(source))
+    assert status == 2
+    assert "is not the file that was pinned" in err
+    assert left(folder) == []
 
 
 # --- list and verify ---------------------------------------------------------------------------------

@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import registry
+from models.face import DETECTORS
+from models.face.selftest import _TESTS, self_test
 from models.registry import (
+    KnownAnswer,
     Model,
     ModelTampered,
     ModelUnavailable,
@@ -33,6 +36,9 @@ def model_of(name, content=CONTENT):
         purpose="a test",
         addresses=(f"https://example.org/{name}.onnx",),
         default=True,
+        inputs={"input": (1, 3, 8, 8)},
+        preprocessing="none",
+        known_answer=KnownAnswer(side_px=8, tolerance=0.1),
     )
 
 
@@ -56,7 +62,8 @@ def where(tmp_path):
 
 def test_the_manifest_pins_everything():
     assert set(DETECTORS) <= set(manifest())
-    assert [model.name for model in manifest().values() if model.default] == ["yunet_s_dynamic"]
+    assert {*DETECTORS[1:]} == {model.name for model in manifest().values() if not model.default}
+    assert set(_TESTS) == set(manifest()), "each proves itself"
     for name, model in manifest().items():
         assert name == model.name
         assert re.fullmatch(r"[0-9a-f]{64}", model.sha256)
@@ -64,8 +71,14 @@ def test_the_manifest_pins_everything():
         assert 0 < model.size_bytes < 64 * 1024 * 1024
         assert model.licence
         assert model.purpose
-        assert model.addresses
-        assert all(address.startswith("https://") for address in model.addresses)
+        assert model.inputs
+        assert model.preprocessing
+        assert model.known_answer.means or model.known_answer.values
+        assert bool(model.addresses) is not bool(model.derived_from)
+        for published in model.published:
+            assert published.addresses
+            assert all(address.startswith("https://") for address in published.addresses)
+            assert re.fullmatch(r"[0-9a-f]{64}", published.sha256)
 
 
 @pytest.mark.needs_test_data
@@ -73,7 +86,9 @@ def test_the_manifest_is_that_of_the_published_files(test_data):
     for name, model in manifest().items():
         content = (test_data / "models" / model.file).read_bytes()
         assert is_the_model(model, content), name
-        assert find(name, [test_data / "models"]).content == content
+        found = find(name, [test_data / "models"])
+        assert found.content == content
+        self_test(found)
 
 
 # --- finding ---------------------------------------------------------------------------------------
