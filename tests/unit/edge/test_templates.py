@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cardea.runtime.clock import SystemClock, SystemEntropy
-from cardea.runtime.disk import SystemDisk
+from cardea.runtime.disk import StoreFailed, SystemDisk
 from edge.template_reader import TemplateReader
 from edge.vault import KeyFile, Person, Vault, VaultKeyMissing, VaultKeyWrong
 from edge.vault.consent import Consent
@@ -373,6 +373,25 @@ async def test_item_25_a_row_that_does_not_open_stops_a_renewal_before_anything_
 
 async def test_item_25_renewing_nobody_is_no_error(templates: Templates) -> None:
     assert await templates.renew() == 0
+
+
+async def test_a_reader_that_never_read_or_cannot_close_ends_all_the_same(
+    place: Place, templates: Templates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = TemplateReader(place.disk, place.key, ENTROPY)
+    await reader.close()
+    assert await reader.count(MODEL) == 0
+    closed: list[Templates] = []
+
+    async def fail(store: Templates) -> None:
+        closed.append(store)
+        raise StoreFailed("the disk is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Templates, "close", fail)
+        await reader.close()
+    assert len(closed) == 1
+    await closed[0].close()
 
 
 # --- forgetting ---
