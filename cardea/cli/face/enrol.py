@@ -96,6 +96,7 @@ def _enrolled(
     from cardea.runtime.private_files import FileUnusable
     from edge.enrolment import Enrolment, NotEnrolled, enrol
     from edge.vault import VaultUnusable
+    from edge.vault.seal import SealBroken
     from models.face.template import PicturesDisagree, TooFewPictures
     from models.face.thresholds import Thresholds
 
@@ -112,7 +113,7 @@ def _enrolled(
         raise CommandError(f"{args.pictures[error.picture]}: shows somebody else than the others") from error
     except TooFewPictures as error:
         raise CommandError(f"{error}; a template is made of three or more") from error
-    except (NotEnrolled, VaultUnusable, FileUnusable) as error:
+    except (NotEnrolled, VaultUnusable, SealBroken, FileUnusable) as error:
         raise CommandError(str(error)) from error
     except (StoreFailed, StoreFull) as error:
         raise CommandError(f"the templates cannot be written: {error}", FAILED) from error
@@ -131,7 +132,8 @@ def _report(done: "Enrolled", model_sha256: str) -> dict[str, object]:
 
 def _text(done: "Enrolled") -> str:
     what = "enrolled again" if done.replaced else "enrolled"
-    return f"{done.person}: {what} from {done.pictures} pictures; {done.people} people have a template"
+    people = "1 person has" if done.people == 1 else f"{done.people} people have"
+    return f"{done.person}: {what} from {done.pictures} pictures; {people} a template"
 
 
 def _say_size(done: "Enrolled") -> None:

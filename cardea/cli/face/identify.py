@@ -51,7 +51,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> int:
     from cardea.cli.face.compare import picture
     from cardea.cli.face.faces import look_at, pipeline, thresholds_of
+    from models.face.thresholds import FRAMES_MAX
 
+    if len(args.pictures) > FRAMES_MAX:
+        raise CommandError(f"{len(args.pictures)} pictures; {FRAMES_MAX} are enough")
     networks = pipeline()
     thresholds = thresholds_of(args.thresholds, networks.model_sha256)
     looks = [look_at(networks, path) for path in args.pictures]
@@ -113,7 +116,7 @@ def _found(
     usable = [look for look in looks if look.embedding is not None]
     if not usable:
         return None
-    sightings = Sightings(replace(thresholds, frames_min=min(len(usable), thresholds.frames_min)))
+    sightings = Sightings(replace(thresholds, frames_min=len(usable)))
     for look in usable:
         sightings = sightings.seen(replace(look, embedding=_turned(look.embedding, protection)), gallery)
     return sightings.agreed()
@@ -129,7 +132,8 @@ def _text(report: dict[str, object], looks: "Sequence[Look]", paths: Sequence[Pa
     lines = [_SENTENCES[str(report["outcome"])].format(person=report["person"])]
     if report["score"] is not None:
         runner_up = "" if report["runner_up"] is None else f", the next person {report['runner_up']:.3f}"
-        lines.append(f"  similarity {report['score']:.3f}{runner_up}, among {report['people']} people")
+        people = "one person" if report["people"] == 1 else f"{report['people']} people"
+        lines.append(f"  similarity {report['score']:.3f}{runner_up}, among {people}")
     for path, look in zip(paths, looks, strict=True):
         if look.poor is not None:
             lines.append(f"  {path}: {shortcoming(look.poor)}")

@@ -16,9 +16,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     renewed = with_templates(args.config, lambda templates: templates.renew())
-    print(
-        json.dumps({"renewed": renewed})
-        if args.json
-        else f"{renewed} templates renewed; no picture was needed"
-    )
+    if args.json:
+        print(json.dumps({"renewed": renewed}))
+    else:
+        print(f"{renewed} {'template' if renewed == 1 else 'templates'} renewed; no picture was needed")
     return 0
