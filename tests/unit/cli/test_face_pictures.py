@@ -76,7 +76,10 @@ def test_a_portable_map_as_text_with_remarks(tmp_path):
     assert read_picture(written(tmp_path, b"P2\n3 2\n255\n0 1 2\n3 4 5\n")).shape == (2, 3, 3)
 
 
-def test_webp_lossless_and_extended():
+def test_webp_lossy_lossless_and_extended():
+    lossy = encoded(".webp", cv2.IMWRITE_WEBP_QUALITY, 80)
+    assert lossy[12:16] == b"VP8 "
+    assert picture_size(lossy) == (WIDTH, HEIGHT)
     lossless = encoded(".webp", cv2.IMWRITE_WEBP_QUALITY, 101)
     assert lossless[12:16] == b"VP8L"
     assert picture_size(lossless) == (WIDTH, HEIGHT)
