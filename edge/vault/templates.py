@@ -133,7 +133,11 @@ class Templates:
         await self._database.run(work)
 
     async def forget(self, person: str) -> bool:
-        """Destroy a person's templates, of every model; False when there was none."""
+        """Destroy a person's templates, of every model; False when there was none.
+
+        While another process has the database open, its write-ahead log keeps the sealed row and its sealed
+        key until the next checkpoint; closing the last one removes them.
+        """
         return await self._database.run(lambda db: self._rows.forget(db, person)) > 0
 
     async def renew(self) -> int:
