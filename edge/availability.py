@@ -47,10 +47,14 @@ class Availability:
 
     def back(self) -> None:
         """It can be made."""
-        self.reason, self._known = None, True
         _LOG.info("check_available", check=self._check)
-        for alarm in self._alarms():
-            self._alerts.clear(alarm, f"{self._check}: looked at again")
+        self._settled(f"{self._check}: looked at again")
+        self._known = True
+
+    def not_needed(self) -> None:
+        """Nobody asks for it any more: that it cannot be made is no concern of anybody's."""
+        self._settled(f"{self._check}: asked for by nobody")
+        self._known = False
 
     def concern(self, portal: str) -> None:
         """It matters at one more portal."""
@@ -61,6 +65,11 @@ class Availability:
             self._alerts.raise_(self._alarm(portal=portal))
         elif self._known:
             self._alerts.clear(self._alarm(portal=portal), f"{self._check}: looked at again")
+
+    def _settled(self, evidence: str) -> None:
+        self.reason = None
+        for alarm in self._alarms():
+            self._alerts.clear(alarm, evidence)
 
     def _alarms(self) -> list[Alarm]:
         cameras = [self._alarm(device=camera) for camera in self._cameras]

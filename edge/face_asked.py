@@ -1,9 +1,10 @@
 """At one portal: whose face is asked for, what was found of it, and why nothing can be."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from cardea.contract.policy import FaceRequirement, PortalPolicy
-from cardea.contract.records import Side
+from cardea.contract.records import CredentialKind, Side
 from edge.approaches import Case
 from edge.decide.approach import FaceCompared, alone_opens_nothing
 from edge.decide.evidence import FaceCheck, Standing, Why
@@ -28,13 +29,19 @@ class FaceAsked:
 
         ``heard`` is called whenever there is something to :meth:`take`.
         """
-        person = None if policy.face is FaceRequirement.OFF else _claimed(case)
-        if person is None or not (self._cameras or snapshot):
+        if policy.face is FaceRequirement.OFF:
+            return
+        claimed = _claimed(case)
+        if claimed is None or not (self._cameras or snapshot or policy.face is FaceRequirement.REQUIRED):
             return
         if case.claim is None:
-            since_s = self._means.clock.monotonic_s()
             case.claim = Claim(
-                portal=self._name, person=person, cameras=self._cameras, since_s=since_s, heard=heard
+                portal=self._name,
+                person=claimed.person,
+                cameras=self._cameras,
+                since_s=self._means.clock.monotonic_s(),
+                heard=heard,
+                still_suffices=claimed.alive,
             )
             self._means.opinions.open(case.claim)
         if snapshot is not None:
@@ -58,21 +65,34 @@ class FaceAsked:
             self._means.opinions.withdraw(case.claim)
 
     def unable(self, case: Case) -> Why | None:
-        """Why the face of this person cannot be seen here and now; ``None`` while it can."""
-        if case.claim is not None:
-            why = self._means.opinions.unable(case.claim)
-            return None if why is None and case.claim.awaits_snapshot else why or self._no_camera()
-        if not self._cameras:
-            return Why.NOT_FITTED
-        if case.approach.credential is not None:
+        """Why the face of this person cannot be seen here and now; ``None`` while it can.
+
+        Whether they have a template comes first: of who has none no face is needed (SAFETY.md, item 21).
+        """
+        claim = case.claim
+        if claim is not None:
+            why = self._means.opinions.unable(claim)
+            waits = claim.awaits_snapshot or not claim.read
+            return why if why is not None or waits else self._no_camera()
+        if case.approach.credential is not None and (self._cameras or case.holder is None):
             return Why.NOT_ENROLLED
-        return Why.UNAVAILABLE if self._means.opinions.unavailable else self._no_camera()
+        unavailable = self._cameras and self._means.opinions.unavailable
+        return Why.UNAVAILABLE if unavailable else self._no_camera()
 
     def _no_camera(self) -> Why | None:
         return self._means.why_none(self._cameras)
 
 
-def _claimed(case: Case) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """Whom somebody says they are."""
+
+    person: str
+    alive: bool
+    """Whether a terminal has matched the face by itself, with its own liveness check."""
+
+
+def _claimed(case: Case) -> _Claimed | None:
     """Whom the credential names, where it could open: a face that only a camera saw names nobody (L13)."""
     approach, seen, checked = case.approach, case.approach.credential, case.approach.pass_check
     decided = approach.side is Side.EGRESS or approach.backfilled or approach.terminal is not None
@@ -81,7 +101,7 @@ def _claimed(case: Case) -> str | None:
         return None
     if seen.value.standing is not Standing.VALID or alone_opens_nothing(seen.value):
         return None
-    return case.holder.person
+    return _Claimed(case.holder.person, seen.value.kind is CredentialKind.FACE)
 
 
 def _observe(case: Case, claim: Claim) -> None:

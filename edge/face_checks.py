@@ -77,6 +77,10 @@ class FaceChecks:
         self.grounds = grounds
         self._availability.back()
 
+    def not_needed(self) -> None:
+        """There is nobody to compare with."""
+        self._availability.not_needed()
+
     def lost(self, error: Exception) -> None:
         """Something is missing, refused or has failed."""
         self.grounds = None

@@ -8,8 +8,6 @@ from edge.decide.evidence import Why
 from models.face.look import Embedding
 from models.face.opinion import Finding, Opinion
 
-_DECISIVE = frozenset({Finding.AGREES, Finding.CONTRADICTS})
-
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Reference:
@@ -32,6 +30,8 @@ class Claim:
     """Older pictures show somebody else."""
     heard: Callable[[], None]
     """Something has changed; called on the loop."""
+    still_suffices: bool = False
+    """Whether a terminal's picture that agrees need not wait for cameras: it has judged liveness itself."""
     why: Why | None = None
     """Why nothing can be said of this person."""
     read: bool = field(default=False, init=False)
@@ -70,15 +70,22 @@ class Claim:
         return self.verdict is None and self.finding is Finding.TOO_CLOSE
 
     def conclude(self, seen_s: float) -> None:
-        """Think again, after a picture taken at ``seen_s``. A still that is sure ends it; one that is not
-        leaves it to the cameras, where there are any.
+        """Think again, after a picture taken at ``seen_s``.
+
+        A still that contradicts ends it, and so does any where there is no camera. One that agrees does so
+        only where it suffices; else it counts where cameras see nothing either way.
         """
         self.seen_s = seen_s
-        ended = self.still in _DECISIVE or not self.cameras
-        if self.still is not None and (ended or self.opinion is None):
-            self.verdict, self.finding = self.still if ended else None, self.still
-        elif self.opinion is not None:
-            self.verdict, self.finding = self.opinion.verdict, self.opinion.at_the_end()
+        agrees = self.still is Finding.AGREES
+        ended = self.still is Finding.CONTRADICTS or not self.cameras or (agrees and self.still_suffices)
+        if self.still is not None and ended:
+            self.verdict = self.finding = self.still
+        elif self.opinion is None:
+            self.finding = self.still
+        else:
+            found = self.opinion.at_the_end()
+            self.finding = Finding.AGREES if agrees and found is Finding.UNCERTAIN else found
+            self.verdict = None if self.opinion.verdict is None else self.finding
 
     def forget(self) -> None:
         """Let go of everything that is about a face; what was concluded stays."""

@@ -1,20 +1,21 @@
 """A gateway's side of faces: counting them, the second opinion, and how many people are enrolled."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from cardea.contract.policy import FaceRequirement, Policy
-from cardea.runtime.clock import Clock
 from cardea.runtime.logs import get_logger
 from drivers.api import FaceSeen, PictureCaptured
 from edge.availability import Availability, Raises
-from edge.face_checks import FaceChecks, OpenDetector, OpenGrounds
+from edge.face_checks import FaceChecks
 from edge.gallery_watch import GalleryWatch
+from edge.hosting import Host
 from edge.second_opinion import SecondOpinion
-from edge.settings import Portal
+from edge.settings import GatewaySettings
 from edge.sight import Around, Sight
 from edge.template_reader import TemplateReader
+from edge.topology import cameras_of, shows_faces
 from models.face import EMBEDDER
 from models.registry import manifest
 
@@ -24,13 +25,10 @@ _LOG = get_logger("faces")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class FaceNeeds:
     """What the side of faces needs of its gateway."""
 
-    clock: Clock
     alerts: Raises
-    open_detector: OpenDetector
-    open_grounds: OpenGrounds
     policy: Callable[[], Policy]
     report: Callable[[str, float], None]
     seen: Callable[[str, FaceSeen], Awaitable[object]]
@@ -39,37 +37,30 @@ class Surroundings:
 class FaceSide:
     """Takes pictures in; answers portals that ask whose face they show."""
 
-    def __init__(
-        self,
-        cameras: Collection[str],
-        portals: Mapping[str, Portal],
-        templates: TemplateReader,
-        around: Surroundings,
-    ) -> None:
-        self._portals = portals
-        self._templates = templates
-        self._around = around
-        self._enrolled = 0
-        watched = sorted({camera for portal in portals.values() for camera in portal.ingress.cameras})
-        counting = Availability("faces", around.alerts, cameras=sorted(cameras))
-        comparing = Availability("face_check", around.alerts, cameras=watched)
-        self._checks = FaceChecks(manifest()[EMBEDDER].sha256, comparing)
-        self.opinions = SecondOpinion(self._checks, templates.read)
-        self._sight = Sight(
-            cameras,
-            counting,
-            self._checks,
-            self.opinions,
-            Around(
-                clock=around.clock,
-                open_detector=around.open_detector,
-                open_grounds=around.open_grounds,
-                expected=self._expected,
-                report=around.report,
-                seen=around.seen,
-            ),
+    def __init__(self, settings: GatewaySettings, host: Host, needs: FaceNeeds) -> None:
+        self._policy = needs.policy
+        self._clock = host.clock
+        self._portals = sorted(
+            name for name, portal in settings.portals.items() if shows_faces(portal, settings.devices)
         )
-        self._gallery = GalleryWatch(around.alerts)
+        self._templates = TemplateReader(host.disk, host.vault_keys, host.entropy)
+        self._enrolled: int | None = None
+        self._uncounted: str | None = None
+        cameras = sorted(cameras_of(settings.portals, settings.thermometers))
+        comparing = Availability("face_check", needs.alerts, portals=self._portals)
+        self._checks = FaceChecks(manifest()[EMBEDDER].sha256, comparing)
+        self.opinions = SecondOpinion(self._checks, self._templates.read)
+        around = Around(
+            clock=host.clock,
+            open_detector=host.open_detector,
+            open_grounds=host.open_grounds,
+            expected=self._expected,
+            report=needs.report,
+            seen=needs.seen,
+        )
+        finding = Availability("faces", needs.alerts, cameras=cameras)
+        self._sight = Sight(cameras, finding, self._checks, self.opinions, around)
+        self._gallery = GalleryWatch(needs.alerts)
 
     def take(self, device: str, event: PictureCaptured) -> None:
         """A camera's picture; never waits."""
@@ -88,30 +79,30 @@ class FaceSide:
         """For ``cardea edge status``."""
         return {**self._sight.picture(), "enrolled": self._enrolled}
 
-    def _expected(self) -> bool:
+    def _expected(self) -> bool | None:
         """The models for comparing cost memory: they are opened where there is somebody to compare with."""
-        return self._enrolled > 0 and self._looks()
-
-    def _looks(self) -> bool:
-        policy = self._around.policy()
-        return any(
-            portal.ingress.cameras and policy.of(name).face is not FaceRequirement.OFF
-            for name, portal in self._portals.items()
-        )
+        if self._enrolled is None:
+            return None
+        policy = self._policy()
+        asked = (policy.of(name).face is not FaceRequirement.OFF for name in self._portals)
+        return self._enrolled > 0 and any(asked)
 
     async def _keep_counting(self) -> None:
-        while True:
-            if self._looks():
-                await self._count()
-            await self._around.clock.sleep(COUNT_S)
+        """Where nothing shows a face the store is left alone."""
+        while self._portals:
+            await self._count()
+            await self._clock.sleep(COUNT_S)
 
     async def _count(self) -> None:
         try:
             counted = await self._templates.count(self._checks.model_sha256)
         except Exception as error:  # noqa: BLE001  # whatever a store does to us, doors are served
-            _LOG.warning("enrolled_not_counted", reason=str(error))
+            if str(error) != self._uncounted:
+                _LOG.warning("enrolled_not_counted", reason=str(error))
+            self._uncounted = str(error)
             return
-        first = counted > 0 and self._enrolled == 0
+        self._uncounted = None
+        first = counted > 0 and not self._enrolled
         self._enrolled = counted
         self._gallery.counted(counted)
         if first:

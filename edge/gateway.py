@@ -42,8 +42,7 @@ from edge.decide.decision import LogDrill
 from edge.device_facts import DeviceFact
 from edge.device_log import DeviceLog
 from edge.downlink import Hands
-from edge.face_side import FaceSide
-from edge.face_side import Surroundings as FaceSurroundings
+from edge.face_side import FaceNeeds, FaceSide
 from edge.health import RULES, Health, StatusFile, online, rss_mb
 from edge.hosting import Host
 from edge.lint import misfits
@@ -57,9 +56,8 @@ from edge.site_socket import SiteSocket
 from edge.storage import Stores
 from edge.supervisor import Supervisor, Surroundings
 from edge.telemetry import Telemetry
-from edge.template_reader import TemplateReader
 from edge.thermometer_advice import Advised, Compliances
-from edge.topology import cameras_of, thresholds
+from edge.topology import thresholds
 from edge.uplink import Uplink
 from edge.vault import Applied
 from edge.zone import ZoneTask
@@ -138,7 +136,9 @@ class Gateway:
         )
         links = {name: host.open_link(name, link, host.clock) for name, link in settings.links.items()}
         supervisor = Supervisor(fitted, links, self._around(log.tell, links))
-        self._faces = self._face_side(alerts)
+        report, policy = self._report, lambda: self._stores.policy
+        needs = FaceNeeds(alerts=alerts, policy=policy, report=report, seen=self._faces_seen)
+        self._faces = FaceSide(settings, host, needs)
         means = Means(
             gateway=self._name,
             clock=host.clock,
@@ -147,7 +147,7 @@ class Gateway:
             alerts=alerts,
             notes=self._stores.notes,
             desk=self._stores.desk,
-            policy=lambda: self._stores.policy,
+            policy=policy,
             submit=supervisor.submit,
             translator=translator(settings.gateway.language),
             drivers={name: device.driver for name, device in fitted.items()},
@@ -160,7 +160,6 @@ class Gateway:
         self._zones = {name: self._zone(name, zone, means) for name, zone in settings.zones.items()}
         thermometers, names = settings.thermometers, {name: one.device.driver for name, one in fitted.items()}
         self._compliances = Compliances(thermometers, names, host.clock)
-        report = self._report
         advised = {name: Advised(task, self._compliances) for name, task in self._portals.items()}
         self._thermal = self._thermal_side(means.drivers, advised, alerts)
         self._router = Router(
@@ -207,22 +206,6 @@ class Gateway:
                 portals=len(self._portals),
                 policy_version=self._stores.policy.version,
             )
-
-    def _face_side(self, alerts: Alerts) -> FaceSide:
-        host, settings = self._host, self._configuration.settings
-        around = FaceSurroundings(
-            clock=host.clock,
-            alerts=alerts,
-            open_detector=host.open_detector,
-            open_grounds=host.open_grounds,
-            policy=lambda: self._stores.policy,
-            report=self._report,
-            seen=self._faces_seen,
-        )
-        templates = TemplateReader(host.disk, host.vault_keys, host.entropy)
-        return FaceSide(
-            cameras_of(settings.portals, settings.thermometers), settings.portals, templates, around
-        )
 
     def _thermal_side(
         self, drivers: Mapping[str, Driver[Any]], tasks: Mapping[str, Advised], alerts: Alerts
@@ -357,12 +340,13 @@ class Gateway:
 
     def _faults(self, policy: Policy) -> Sequence[object]:
         """What is wrong with a policy for this gateway's portals."""
-        portals = self._configuration.settings.portals
+        settings = self._configuration.settings
+        portals = settings.portals
         unknown = [f"portals.{name}: no such portal" for name in policy.portals if name not in portals]
         wrong = [
             f"{name}.{key}: {value}: {advice}"
             for name, portal in portals.items()
-            for key, value, advice in misfits(portal, policy.of(name))
+            for key, value, advice in misfits(portal, policy.of(name), settings.devices)
         ]
         return [*unknown, *wrong]
 

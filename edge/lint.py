@@ -15,7 +15,7 @@ from edge.decide.lint import lock_misfits, policy_misfits
 from edge.settings import Device, DoorRef, Lock, Portal
 from edge.thermal_lint import scene_misfits, thermometer_misfits
 from edge.thermometer_settings import Thermometer
-from edge.topology import COMMANDS_OF, EVENTS_OF, Role, Use, uses
+from edge.topology import COMMANDS_OF, EVENTS_OF, Role, Use, shows_faces, uses
 from edge.zone_lint import Around, shared_units, zone_misfits
 from edge.zone_settings import Zone
 
@@ -217,36 +217,26 @@ def _policies_fit(parts: Parts) -> Iterator[Finding]:
                 "staff_check or closed (L7)",
             )
         yield from (
-            Finding(f"{where}.{key}", value, advice) for key, value, advice in misfits(portal, policy)
+            Finding(f"{where}.{key}", value, advice)
+            for key, value, advice in misfits(portal, policy, parts.devices)
         )
 
 
-def misfits(portal: Portal, policy: PortalPolicy) -> Iterator[tuple[str, str, str]]:
+def misfits(
+    portal: Portal, policy: PortalPolicy, devices: Mapping[str, Device]
+) -> Iterator[tuple[str, str, str]]:
     """What no policy may say and what this portal cannot give: key, value, advice. For signed ones too."""
     yield from policy_misfits(policy)
     if policy.require_screening and not portal.ingress.thermometers:
         yield "require_screening", "true", f"{portal.name!r} has no thermometer; add ingress.thermometers"
     if policy.require_zone and portal.zone is None:
         yield "require_zone", "true", f"{portal.name!r} leads into no zone; leave this out"
+    if policy.face is FaceRequirement.REQUIRED and not shows_faces(portal, devices):
+        advice = "add ingress.cameras, or snapshots = true to a terminal that can"
+        yield "face", FaceRequirement.REQUIRED, f"nothing at {portal.name!r} shows a face; {advice}"
     counted_out = bool(portal.egress.readers)
     if policy.anti_passback is AntiPassback.HARD and not counted_out:
         yield "anti_passback", "hard", f"{portal.name!r} has no egress reader, so nobody could come in twice"
-
-
-def _required_faces_can_be_seen(parts: Parts) -> Iterator[Finding]:
-    for name, policy in parts.policies.items():
-        portal = parts.portals.get(name)
-        if portal is None or policy.face is not FaceRequirement.REQUIRED or portal.ingress.cameras:
-            continue
-        readers = [parts.devices[reader] for reader in portal.ingress.readers if reader in parts.devices]
-        if not any(reader.settings.get("snapshots") is True for reader in readers):
-            where = f"policy.portals.{name}" if name in parts.policy_portals else "policy.default"
-            yield Finding(
-                f"{where}.face",
-                FaceRequirement.REQUIRED,
-                f"nothing at portal {name!r} shows a face; add ingress.cameras, or snapshots = true to a "
-                "terminal that can",
-            )
 
 
 def _thermometers_see_people(parts: Parts) -> Iterator[Finding]:
@@ -288,7 +278,6 @@ LINTS = (
     _locks_let_people_out,
     _somebody_without_a_face_gets_in,
     _policies_fit,
-    _required_faces_can_be_seen,
     _thermometers_see_people,
     _scenes_see_nobody,
     _zones_are_safe,

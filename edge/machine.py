@@ -4,7 +4,7 @@ What is missing is said in one line each and the rest works: without a trusted k
 believed, without a broker certificate the outbox fills.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +28,7 @@ from edge.health import STATUS_FILE
 from edge.hosting import Host
 from edge.settings import GatewaySettings
 from edge.site_socket import SOCKET_FILE
+from edge.topology import shows_faces
 from edge.vault import KeyFile
 from models import passes
 from models.face import DETECTORS, EMBEDDER, LIVENESS
@@ -85,8 +86,8 @@ def _detector() -> Detector:
 def _grounds(thresholds: Path | None) -> Grounds:
     from models.face.pipeline import load  # as above
 
-    pipeline = load()
-    return Grounds(pipeline, thresholds_of(thresholds, pipeline.model_sha256))
+    found = thresholds_of(thresholds, manifest()[EMBEDDER].sha256)
+    return Grounds(load(), found)
 
 
 def missing(settings: GatewaySettings, secrets_named: Sequence[str]) -> list[str]:
@@ -109,18 +110,31 @@ def missing(settings: GatewaySettings, secrets_named: Sequence[str]) -> list[str
             secrets(name)
         except FileUnusable as error:
             lines.append(str(error))
-    if any(portal.ingress.cameras for portal in settings.portals.values()):
+    return lines + _faces_missing(settings)
+
+
+def _faces_missing(settings: GatewaySettings) -> list[str]:
+    """The first of the models that is missing or refused for finding faces, and for comparing them."""
+    portals = settings.portals.values()
+    needed: list[tuple[Callable[[], object], str]] = []
+    if any(portal.ingress.cameras for portal in portals):
+        needed.append((partial(first_of, DETECTORS), "nobody looks at the cameras' pictures"))
+    if any(shows_faces(portal, settings.devices) for portal in portals):
+        calibrated = partial(thresholds_of, settings.faces.thresholds, manifest()[EMBEDDER].sha256)
+        uncompared = "faces are not compared with those enrolled"
+        needed += [(partial(_find_each, (EMBEDDER, *LIVENESS)), uncompared), (calibrated, uncompared)]
+    lines: list[str] = []
+    for look, consequence in needed:
         try:
-            first_of(DETECTORS)
+            look()
         except ModelProblem as error:
-            lines.append(f"{error}; without it nobody looks at the cameras' pictures")
-        try:
-            for name in (EMBEDDER, *LIVENESS):
-                find(name)
-            thresholds_of(settings.faces.thresholds, manifest()[EMBEDDER].sha256)
-        except ModelProblem as error:
-            lines.append(f"{error}; without it faces are not compared with those enrolled")
+            lines.append(f"{error}; without it {consequence}")
     return lines
+
+
+def _find_each(names: Sequence[str]) -> None:
+    for name in names:
+        find(name)
 
 
 def _public_keys(paths: Sequence[Path], consequence: str) -> list[Ed25519PublicKey]:

@@ -76,9 +76,9 @@ class SecondOpinion:
     # --- what looks at pictures asks ----------------------------------------------------------------
 
     @property
-    def snapshot_waits(self) -> bool:
-        """Whether a terminal's picture waits, also one that cannot be judged yet."""
-        return any(claim.snapshot is not None for claim in self._claims.values())
+    def wanted(self) -> bool:
+        """Whether somebody who has a template waits to be compared with it."""
+        return any(claim.waits for claim in self._claims.values())
 
     def at(self, camera: str, at: Instant) -> tuple[Claim, ...]:
         """The claims that a picture which ``camera`` took ``at`` that time can speak for."""

@@ -36,8 +36,8 @@ class Around:
     clock: Clock
     open_detector: OpenDetector
     open_grounds: OpenGrounds
-    expected: Callable[[], bool]
-    """Whether faces are to be compared at any camera here: asked before models are opened for it."""
+    expected: Callable[[], bool | None]
+    """Whether there is anybody to compare with, for whom models are opened; ``None`` while nobody knows."""
     report: Callable[[str, float], None]
     seen: Callable[[str, FaceSeen], Awaitable[object]]
 
@@ -123,13 +123,15 @@ class Sight:
 
     async def _open_what_is_missing(self, worker: ThreadPoolExecutor) -> None:
         checks = self._checks
-        expected = self._around.expected() or self._claims.snapshot_waits
-        if checks.grounds is None and expected:
+        expected = self._around.expected()
+        if checks.grounds is None and (expected or self._claims.wanted):
             opened = await _opened(worker, self._around.open_grounds, checks.lost)
             if opened is not None:
                 checks.opened(opened)
             self._claims.changed()
             checks.arrived.set()
+        elif expected is False:
+            checks.not_needed()
         if not self._cameras:
             return
         if checks.grounds is not None:
@@ -151,7 +153,7 @@ class Sight:
         while True:
             await self._checks.arrived.wait()
             self._checks.arrived.clear()
-            if self._claims.snapshot_waits and self._checks.grounds is None and self._checks.reason is None:
+            if self._claims.wanted and self._checks.grounds is None and self._checks.reason is None:
                 self._wanting.set()
             try:
                 while await self._look_at_snapshot(worker) or await self._look_at_picture(worker):

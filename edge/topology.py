@@ -18,7 +18,7 @@ from drivers.api import (
     TemperatureMeasured,
     ThermalFrameCaptured,
 )
-from edge.settings import ChannelRef, DoorRef, Portal
+from edge.settings import ChannelRef, Device, DoorRef, Portal
 from edge.thermometer_settings import Thermometer
 
 
@@ -70,6 +70,12 @@ def thresholds(portals: Mapping[str, Portal]) -> Mapping[str, float]:
             series, limit_c = f"{device}/elevated_c", portal.screening.elevated_c
             found[series] = min(limit_c, found.get(series, limit_c))
     return found
+
+
+def shows_faces(portal: Portal, devices: Mapping[str, Device]) -> bool:
+    """Whether anything gives pictures of who comes in: a camera, or a terminal set up to (``snapshots``)."""
+    readers = [devices[reader] for reader in portal.ingress.readers if reader in devices]
+    return bool(portal.ingress.cameras) or any(reader.settings.get("snapshots") is True for reader in readers)
 
 
 def cameras_of(portals: Mapping[str, Portal], thermometers: Mapping[str, Thermometer]) -> frozenset[str]:

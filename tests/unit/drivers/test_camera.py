@@ -25,7 +25,8 @@ from drivers.api import (
     Reject,
 )
 from drivers.gates.camera import decode
-from drivers.gates.camera.decode import JpegDecoder, decoded, jpeg_size
+from drivers.gates.camera.decode import JpegDecoder
+from drivers.links.jpeg import JPEG_BYTES_MAX, decoded, jpeg_size
 from drivers.links.opening import open_link
 from drivers.links.settings import VideoSettings
 from drivers.links.video import VideoLink, VideoPicture
@@ -106,6 +107,12 @@ def test_what_is_no_picture_says_why(content, reason):
 def test_no_picture_is_decoded_that_says_it_is_too_large(monkeypatch):
     monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
     assert decoded(with_size(jpeg(noise()), 40000, 200)) == "picture_too_large"
+
+
+def test_nor_one_whose_file_is(monkeypatch):
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    content = jpeg(noise())
+    assert decoded(content + bytes(JPEG_BYTES_MAX + 1 - len(content))) == "picture_too_long"
 
 
 def test_what_opencv_cannot_take_is_damaged(monkeypatch):

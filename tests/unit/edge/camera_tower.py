@@ -77,7 +77,7 @@ default = { degrade = "closed", require_screening = true }
 
 
 class Plain(DeviceSettings):
-    pass
+    snapshots: bool = False
 
 
 class Scripted:
@@ -87,10 +87,13 @@ class Scripted:
         self.clock = context.clock
         self.emit: Emit | None = None
         self.commands: list[Command] = []
+        self.lost: asyncio.Future[None] | None = None
+        """Who sets an exception on it loses the device."""
 
     async def run(self, emit: Emit) -> None:
         self.emit = emit
-        await asyncio.get_running_loop().create_future()
+        self.lost = asyncio.get_running_loop().create_future()
+        await self.lost
 
     async def submit(self, command: Command) -> Receipt:
         self.commands.append(command)

@@ -7,6 +7,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.unit.edge.face_door import Play, player
+
 
 @pytest.fixture(scope="session")
 def sim() -> ModuleType:
@@ -20,3 +22,9 @@ def sim() -> ModuleType:
         sys.modules[name] = module
         spec.loader.exec_module(module)
     return sys.modules[name]
+
+
+@pytest.fixture
+def play(sim: ModuleType, tmp_path: Path) -> Play:
+    """Plays a scene at a door with a camera; ``tests/unit/edge/face_door.py``."""
+    return player(sim, tmp_path)
