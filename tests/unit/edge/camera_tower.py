@@ -143,6 +143,7 @@ class Tower:
     def __init__(self, clock: Any, entropy: Any, path: Path) -> None:
         self.clock, self.entropy, self.path = clock, entropy, path
         self.keys = Keys()
+        self.broker = MemoryBroker(clock)
         self.devices: dict[str, Scripted] = {}
         self.detector = Counting()
         self.problem: Exception | None = None
@@ -177,7 +178,7 @@ class Tower:
             clock=self.clock,
             entropy=self.entropy,
             disk=SystemDisk(self.path / "data"),
-            bus=MemoryBroker(self.clock).bus("tower-1"),
+            bus=self.broker.bus("tower-1"),
             open_link=open_link,
             secrets=str,
             vault_keys=self.keys,
@@ -220,7 +221,7 @@ class Tower:
     async def rows(self, lane: Lane) -> list[Any]:
         """What the gateway left in its outbox."""
         outbox = await Outbox.open(SystemDisk(self.path / "data"), self.clock, self.entropy)
-        bodies = [bytes(body) for _, body in await outbox.take(lane, limit=1000)]
+        bodies = [bytes(body) for _, body in await outbox.take(lane, limit=10_000, bytes_max=1 << 26)]
         await outbox.close()
         if lane is Lane.TELEMETRY:
             return [msgspec.json.decode(body, type=Reading) for body in bodies]
