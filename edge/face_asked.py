@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cardea.contract.policy import FaceRequirement, PortalPolicy
-from cardea.contract.records import CredentialKind, Side
+from cardea.contract.records import CredentialKind
 from edge.approaches import Case
 from edge.decide.approach import FaceCompared, alone_opens_nothing
 from edge.decide.evidence import FaceCheck, Standing, Why
@@ -25,7 +25,7 @@ class FaceAsked:
     def claim(
         self, case: Case, policy: PortalPolicy, snapshot: bytes | None, heard: Callable[[], None]
     ) -> None:
-        """Somebody has just presented something, and a terminal may have given a picture of them.
+        """Who wants to come in has just presented something; a terminal may have given a picture of them.
 
         ``heard`` is called whenever there is something to :meth:`take`.
         """
@@ -95,9 +95,9 @@ class _Claimed:
 def _claimed(case: Case) -> _Claimed | None:
     """Whom the credential names, where it could open: a face that only a camera saw names nobody (L13)."""
     approach, seen, checked = case.approach, case.approach.credential, case.approach.pass_check
-    decided = approach.side is Side.EGRESS or approach.backfilled or approach.terminal is not None
+    decided = approach.terminal is not None or approach.second_person
     bad_pass = checked is not None and checked.value.standing is not Standing.VALID
-    if decided or approach.second_person or bad_pass or seen is None or case.holder is None:
+    if decided or bad_pass or seen is None or case.holder is None:
         return None
     if seen.value.standing is not Standing.VALID or alone_opens_nothing(seen.value):
         return None

@@ -41,6 +41,7 @@ def as_text(picture: dict[str, Any]) -> str:
         f"  policy {picture['policy_version']}  broker {_yes(picture['uplink'])}  rss {picture['rss_mb']} MB",
         f"  outbox {_yes(stores['outbox'])}  pending {stores['pending']}  commit {stores['commit_ms']} ms",
         f"  vault {_yes(stores['vault'])}  people {picture['people']}",
+        *_faces(picture["sight"]),
         *(
             f"  device {name:<16} {device['state']:<14} {device['driver']:<22} rejects {device['rejects']}"
             for name, device in picture["devices"].items()
@@ -55,6 +56,15 @@ def as_text(picture: dict[str, Any]) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def _faces(sight: dict[str, Any]) -> list[str]:
+    """How the gateway's own look at faces stands, where it has one."""
+    looks = ((sight["faces"], sight["reason"]), (sight["face_check"], sight["face_check_reason"]))
+    if not any(look or reason for look, reason in looks):
+        return []
+    counted, compared = (f"{_yes(look)} ({reason})" if reason else _yes(look) for look, reason in looks)
+    return [f"  faces  counted {counted}  compared {compared}  enrolled {sight['enrolled']}"]
 
 
 def _yes(value: object) -> str:

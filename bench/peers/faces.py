@@ -9,7 +9,7 @@ import sys
 import time
 
 import numpy as np
-import openvino
+import openvino  # pyright: ignore[reportMissingImports]  # in its own environment
 
 OPTIONS = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
 

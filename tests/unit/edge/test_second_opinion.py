@@ -15,7 +15,7 @@ from cardea.contract.records import (
     Mode,
     Outcome,
 )
-from drivers.api import CredentialPresented
+from drivers.api import AnswerCheck, CredentialPresented
 from edge.alerts import Alarm
 from edge.availability import Raises
 from edge.face_checks import Grounds
@@ -90,6 +90,21 @@ def test_who_is_too_close_is_told_to_step_back_at_once_and_then_comes_in(play: P
 
     _, (decision,), _ = play(scene)
     assert (decision.outcome, reasons(decision)) == (Outcome.GRANT, [Reason.GRANTED])
+
+
+def test_a_terminal_that_waits_for_its_verdict_is_told_nothing_before(play: Play) -> None:
+    async def scene(t: Door, _: Gateway) -> None:
+        waiting = asyncio.create_task(
+            t.devices["reader"].say(CredentialPresented, kind=CredentialKind.CARD, value="1001", ask=7)
+        )
+        await asyncio.sleep(0.1)
+        await t.film(TIGHT, 20)
+        await waiting
+
+    door, (decision,), _ = play(scene)
+    assert reasons(decision) == [Reason.FACE_TOO_CLOSE]
+    assert door.devices["reader"].shown == []
+    assert [type(command) for command in door.devices["reader"].commands] == [AnswerCheck]
 
 
 def test_who_stays_too_close_is_asked_again(play: Play) -> None:
@@ -267,7 +282,9 @@ def test_without_a_model_nobody_waits_and_it_is_said_once(play: Play, text: str)
 def test_a_look_that_fails_ends_the_check_and_nothing_else(play: Play) -> None:
     async def scene(t: Door, gateway: Gateway) -> None:
         t.pipeline.problem = ModelUnusable("it computes nothing")
+        began_s = t.clock.monotonic_s()
         await comes(t, looks_like(HOLDER), 3)
+        assert t.clock.monotonic_s() - began_s < 1.0, "nobody waits for what has failed"
         assert gateway.picture()["sight"]["face_check"] is False
         t.pipeline.problem = None
 
