@@ -60,7 +60,7 @@ class Effects:
                 case EndHold():
                     self._actuation.hold(on=False)
                 case RaiseAlert():
-                    self._means.alerts.raise_(self._alarm(effect, case))
+                    self.alarm(effect, case)
                 case ClearAlert(alert=alert, evidence=evidence):
                     self._means.alerts.clear(Alarm(alert=alert, portal=self._portal), evidence)
                 case LogDrill():
@@ -69,6 +69,10 @@ class Effects:
                     pass
         if case is not None:
             self._tell(case, told or _SILENT[opens], shown=told is not None)
+
+    def alarm(self, effect: RaiseAlert, case: Case | None) -> None:
+        """Say that staff must look."""
+        self._means.alerts.raise_(self._alarm(effect, case))
 
     def take_release(self) -> "asyncio.Task[bool] | None":
         """The timed release that was begun last, once; tells whether the device did it."""

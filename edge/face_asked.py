@@ -1,10 +1,13 @@
-"""At one portal: whose face is asked for, what was found of it, and why nothing can be."""
+"""At one portal: whose face is asked for, what was found of it, and why nothing can be.
+
+Where the terminal has decided by itself, its picture is looked at afterwards (``edge.face_afterwards``).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cardea.contract.policy import FaceRequirement, PortalPolicy
-from cardea.contract.records import CredentialKind
+from cardea.contract.records import CredentialKind, Outcome
 from edge.approaches import Case
 from edge.decide.approach import FaceCompared, alone_opens_nothing
 from edge.decide.evidence import FaceCheck, Standing, Why
@@ -16,8 +19,17 @@ from edge.settings import Portal
 class FaceAsked:
     """The face of who is at the front. Nobody is asked for it before they have said who they are."""
 
-    def __init__(self, name: str, portal: Portal, means: Means, step_back: Callable[[Case], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        portal: Portal,
+        means: Means,
+        step_back: Callable[[Case], None],
+        let_in: Callable[[Case, str, bytes], None],
+    ) -> None:
+        """``let_in``: a terminal has let a person in by itself, and gave this picture of them."""
         self._name = name
+        self._let_in = let_in
         self._cameras = frozenset(portal.ingress.cameras)
         self._means = means
         self._step_back = step_back
@@ -30,6 +42,11 @@ class FaceAsked:
         ``heard`` is called whenever there is something to :meth:`take`.
         """
         if policy.face is FaceRequirement.OFF:
+            return
+        if case.approach.terminal is Outcome.GRANT:
+            person = _named(case)
+            if person is not None and snapshot is not None:
+                self._let_in(case, person, snapshot)
             return
         claimed = _claimed(case)
         if claimed is None or not (self._cameras or snapshot or policy.face is FaceRequirement.REQUIRED):
@@ -93,15 +110,23 @@ class _Claimed:
 
 
 def _claimed(case: Case) -> _Claimed | None:
-    """Whom the credential names, where it could open: a face that only a camera saw names nobody (L13)."""
-    approach, seen, checked = case.approach, case.approach.credential, case.approach.pass_check
-    decided = approach.terminal is not None or approach.second_person
+    """Whom the credential names, where it could open."""
+    approach, person = case.approach, _named(case)
+    if person is None or approach.terminal is not None or approach.second_person:
+        return None
+    seen = approach.credential
+    return _Claimed(person, seen is not None and seen.value.kind is CredentialKind.FACE)
+
+
+def _named(case: Case) -> str | None:
+    """Whom a valid credential names: a face that only a camera saw names nobody (L13)."""
+    seen, checked = case.approach.credential, case.approach.pass_check
     bad_pass = checked is not None and checked.value.standing is not Standing.VALID
-    if decided or bad_pass or seen is None or case.holder is None:
+    if bad_pass or seen is None or case.holder is None:
         return None
     if seen.value.standing is not Standing.VALID or alone_opens_nothing(seen.value):
         return None
-    return _Claimed(case.holder.person, seen.value.kind is CredentialKind.FACE)
+    return case.holder.person
 
 
 def _observe(case: Case, claim: Claim) -> None:

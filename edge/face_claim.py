@@ -21,7 +21,7 @@ class Reference:
 
 @dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Claim:
-    """Opened by a valid credential, ended by the decision."""
+    """Opened by a valid credential; ended by the decision, or by the verdict where that comes after it."""
 
     portal: str
     person: str
@@ -32,6 +32,8 @@ class Claim:
     """Something has changed; called on the loop."""
     still_suffices: bool = False
     """Whether a terminal's picture that agrees need not wait for cameras: it has judged liveness itself."""
+    decision: str | None = None
+    """The decision that has been made already; ``None`` where it waits for the claim."""
     why: Why | None = None
     """Why nothing can be said of this person."""
     read: bool = field(default=False, init=False)
@@ -53,6 +55,11 @@ class Claim:
     """What it is when no more pictures come; ``None`` where none has been looked at."""
     told: bool = field(default=False, init=False)
     """Whether the person has been asked to step back."""
+
+    @property
+    def place(self) -> tuple[str, str | None]:
+        """Where no other claim can stand."""
+        return self.portal, self.decision
 
     @property
     def waits(self) -> bool:

@@ -35,6 +35,7 @@ from edge.decide.decision import Decision, Effect, HoldReleased, ReleaseDoor
 from edge.decide.evidence import Fresh
 from edge.decide.lock import HELD, Fitting
 from edge.effects import Effects
+from edge.face_afterwards import FaceAfterwards
 from edge.face_asked import FaceAsked
 from edge.gathering import Gathering, PersonScreened
 from edge.ids import record_id
@@ -68,7 +69,8 @@ class PortalTask:
         self._inputs = Inputs(name, portal, means.alerts, means.notes, self._lock.step)
         self._passages = Passages()
         self._memory = Memory(name, portal, means.notes)
-        face = FaceAsked(name, portal, means, self._step_back)
+        self._afterwards = FaceAfterwards(name, means, self._effects.alarm)
+        face = FaceAsked(name, portal, means, self._step_back, self._afterwards.let_in)
         judge = Judge(name, portal, face, self._lock, self._memory, means)
         self._verdicts = Verdicts(name, judge, self._decided, self._stalled, means)
         self._gathering = Gathering(name, portal, judge, face, self._verdicts, self._memory, means)
@@ -81,6 +83,7 @@ class PortalTask:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._lock.run(), name=f"lock {self._name}")
                 group.create_task(self._gathering.run(), name=f"approaches {self._name}")
+                group.create_task(self._afterwards.run(), name=f"faces afterwards {self._name}")
         finally:
             await self._actuation.close()
 

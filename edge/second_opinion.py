@@ -1,4 +1,6 @@
-"""The gateway's second opinion on who somebody says they are: the open claims, at most one at each portal.
+"""The gateway's second opinion on who somebody says they are: the open claims.
+
+At each portal at most one stands that its decision waits for.
 
 Faces are compared only while somebody has claimed, by a valid credential, to be a person who has a template;
 of everybody else no more is known than that a face is there. A template is read for its claim and forgotten
@@ -31,7 +33,7 @@ class SecondOpinion:
     def __init__(self, checks: FaceChecks, read: ReadTemplate) -> None:
         self._checks = checks
         self._read = read
-        self._claims: dict[str, Claim] = {}
+        self._claims: dict[tuple[str, str | None], Claim] = {}
         self._reading: set[asyncio.Task[None]] = set()
         self.refused: Counter[str] = Counter()
         """Snapshots that could not be looked at, by reason."""
@@ -44,18 +46,18 @@ class SecondOpinion:
         return self._checks.reason is not None
 
     def open(self, claim: Claim) -> None:
-        """Look at pictures for ``claim`` from now on, in place of an older claim at its portal."""
-        before = self._claims.get(claim.portal)
+        """Look at pictures for ``claim`` from now on, in place of an older one at its place."""
+        before = self._claims.get(claim.place)
         if before is not None:
             self.withdraw(before)
-        self._claims[claim.portal] = claim
+        self._claims[claim.place] = claim
         reading = asyncio.get_running_loop().create_task(self._read_reference(claim))
         self._reading.add(reading)
         reading.add_done_callback(self._reading.discard)
 
     def offer(self, claim: Claim, snapshot: bytes) -> None:
         """A terminal's picture of the person; the newest counts."""
-        if claim.why is not None or self._claims.get(claim.portal) is not claim:
+        if claim.why is not None or self._claims.get(claim.place) is not claim:
             return
         claim.snapshot = snapshot
         self._checks.concern(claim.portal)
@@ -69,8 +71,8 @@ class SecondOpinion:
 
     def withdraw(self, claim: Claim) -> None:
         """Forget it, template and picture too."""
-        if self._claims.get(claim.portal) is claim:
-            del self._claims[claim.portal]
+        if self._claims.get(claim.place) is claim:
+            del self._claims[claim.place]
         claim.forget()
 
     # --- what looks at pictures asks ----------------------------------------------------------------
@@ -142,7 +144,7 @@ class SecondOpinion:
         except Exception as error:  # noqa: BLE001  # whatever a store does to us, doors are served
             reference = None
             self._cannot(claim, error)
-        if self._claims.get(claim.portal) is not claim:
+        if self._claims.get(claim.place) is not claim:
             return
         claim.reference, claim.read = reference, True
         if reference is None:

@@ -260,11 +260,14 @@ def face_must_not_contradict(evidence: Evidence, policy: PortalPolicy) -> Verdic
     match evidence.face:
         case Fresh(found) | Stale(found) if found in _FACES:
             cell, reason = _FACES[found]
-            return Verdict(
-                _WITHOUT_GRANT[cell(policy)], (reason,), alerts=_look(AlertKind.FACE_MISMATCH, reason)
-            )
+            return Verdict(_WITHOUT_GRANT[cell(policy)], (reason,), alerts=against(found))
         case _:
             return None
+
+
+def against(found: FaceCheck) -> tuple[RaiseAlert, ...]:
+    """The alert of a finding that speaks against somebody, whether or not a decision still waits for it."""
+    return _look(AlertKind.FACE_MISMATCH, _FACES[found][1]) if found in _FACES else ()
 
 
 def too_close_steps_back(evidence: Evidence, _policy: PortalPolicy) -> Verdict | None:

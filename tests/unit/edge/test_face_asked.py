@@ -39,7 +39,7 @@ class Opinions(NoOpinion):
         self.offered.append(snapshot)
 
 
-def asked(*cameras: str) -> tuple[FaceAsked, Opinions]:
+def asked(*cameras: str, let_in: Any = lambda *_: None) -> tuple[FaceAsked, Opinions]:
     opinions = Opinions()
     means = SimpleNamespace(
         opinions=opinions,
@@ -47,7 +47,7 @@ def asked(*cameras: str) -> tuple[FaceAsked, Opinions]:
         why_none=lambda devices: None if devices else Why.NOT_FITTED,
     )
     portal = cast("Portal", SimpleNamespace(ingress=Ingress(cameras=cameras)))
-    return FaceAsked("lobby", portal, cast("Means", means), lambda _: None), opinions
+    return FaceAsked("lobby", portal, cast("Means", means), lambda _: None, let_in), opinions
 
 
 def case(*more: Any, known: bool = True, **credential: Any) -> Case:
@@ -98,6 +98,28 @@ def test_who_claims_to_be_somebody(made: Case, *, claims: bool) -> None:
     assert bool(opinions.opened) is claims
     assert opinions.offered == ([b"jpeg"] if claims else [])
     assert made.claim is (opinions.opened[0] if claims else None)
+
+
+@pytest.mark.parametrize(
+    ("made", "policy", "snapshot", "looked_at"),
+    [
+        (case(TerminalDecided(Outcome.GRANT)), ASKED, b"jpeg", True),
+        (case(TerminalDecided(Outcome.GRANT)), ASKED, None, False),
+        (case(TerminalDecided(Outcome.GRANT)), PortalPolicy(face=FaceRequirement.OFF), b"jpeg", False),
+        (case(TerminalDecided(Outcome.DENY)), ASKED, b"jpeg", False),
+        (case(TerminalDecided(Outcome.GRANT), known=False), ASKED, b"jpeg", False),
+        (case(TerminalDecided(Outcome.GRANT), standing=Standing.EXPIRED), ASKED, b"jpeg", False),
+        (case(), ASKED, b"jpeg", False),
+    ],
+    ids=["let in", "no picture", "off", "refused", "nobody in the vault", "expired", "not yet decided"],
+)
+def test_whose_picture_is_looked_at_afterwards(
+    made: Case, policy: PortalPolicy, snapshot: bytes | None, *, looked_at: bool
+) -> None:
+    looked: list[Any] = []
+    face, _ = asked("camera", let_in=lambda *these: looked.append(these))
+    face.claim(made, policy, snapshot, lambda: None)
+    assert looked == ([(made, "p", snapshot)] if looked_at else [])
 
 
 def test_a_second_factor_adds_a_picture_to_the_same_claim() -> None:

@@ -1,0 +1,77 @@
+"""Where a terminal decides by itself: its picture of whom it let in, compared with whom it says that was.
+
+The door has long opened: a picture that contradicts raises an alert and changes nothing else. Only the
+terminal's own picture counts, as it was taken of this person; cameras would show whoever comes next.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cardea.runtime.logs import get_logger
+from edge.approaches import Case
+from edge.decide.decision import RaiseAlert
+from edge.decide.evidence import FaceCheck
+from edge.decide.rules import against
+from edge.face_claim import Claim
+from edge.means import Means
+
+WAITING_MAX = 8
+"""So many pictures wait for a look at one portal; what comes beyond is not looked at."""
+LOOK_S_MAX = 30.0
+"""Models may have to be opened first."""
+_LOG = get_logger("portal")
+
+
+@dataclass(frozen=True, slots=True)
+class _LetIn:
+    case: Case
+    person: str
+    snapshot: bytes = field(repr=False)
+
+
+class FaceAfterwards:
+    """The people whom terminals of one portal have let in, one after the other."""
+
+    def __init__(self, name: str, means: Means, alarm: Callable[[RaiseAlert, Case], None]) -> None:
+        self._name = name
+        self._means = means
+        self._alarm = alarm
+        self._waiting: asyncio.Queue[_LetIn] = asyncio.Queue(WAITING_MAX)
+
+    def let_in(self, case: Case, person: str, snapshot: bytes) -> None:
+        """A terminal has let ``person`` in by itself, and gave this picture (JPEG) of them; never waits."""
+        try:
+            self._waiting.put_nowait(_LetIn(case, person, snapshot))
+        except asyncio.QueueFull:
+            _LOG.warning("face_not_looked_at", portal=self._name, decision=case.approach.id)
+
+    async def run(self) -> None:
+        """Look at them, until cancelled."""
+        while True:
+            await self._look(await self._waiting.get())
+
+    async def _look(self, one: _LetIn) -> None:
+        opinions, heard = self._means.opinions, asyncio.Event()
+        claim = Claim(
+            portal=self._name,
+            person=one.person,
+            cameras=frozenset(),
+            since_s=one.case.approach.opened_s,
+            heard=heard.set,
+            decision=one.case.approach.id,
+        )
+        opinions.open(claim)
+        opinions.offer(claim, one.snapshot)
+        try:
+            async with asyncio.timeout(LOOK_S_MAX):
+                while claim.verdict is None and opinions.unable(claim) is None:
+                    await heard.wait()
+                    heard.clear()
+        except TimeoutError:
+            _LOG.warning("face_not_looked_at", portal=self._name, decision=claim.decision)
+        finally:
+            opinions.withdraw(claim)
+        if claim.verdict is not None:
+            for alert in against(FaceCheck(claim.verdict.value)):
+                self._alarm(alert, one.case)
