@@ -39,6 +39,16 @@ class Database(Protocol):
         """
         ...
 
+    async def empty_log(self) -> bool:
+        """Leave nothing in the write-ahead log, where what was overwritten or deleted would stay readable.
+
+        False while another process still reads what stands there; later writes then reuse it.
+
+        Raises:
+            StoreFull, StoreFailed: as for :meth:`run`.
+        """
+        ...
+
     async def close(self) -> None:
         """Close the file after everything asked before."""
         ...
@@ -144,10 +154,21 @@ class SqliteDatabase:
         """One transaction on the file's own thread."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._transact, work)
 
+    async def empty_log(self) -> bool:
+        """Into the file with it, and the log cut to nothing; waits for readers as long as for a lock."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._empty_log)
+
     async def close(self) -> None:
         """Close on the same thread, after all earlier work."""
         await asyncio.get_running_loop().run_in_executor(self._executor, self._connection.close)
         self._executor.shutdown(wait=False)
+
+    def _empty_log(self) -> bool:
+        try:
+            busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise _failure(error) from error
+        return not busy
 
     def _transact(self, work: Work[T]) -> T:
         connection = self._connection
@@ -157,11 +178,7 @@ class SqliteDatabase:
             connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
             _roll_back(connection)
-            if (
-                getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-            ):  # none when sqlite3 itself raises
-                raise StoreFull(str(error)) from error
-            raise StoreFailed(str(error)) from error
+            raise _failure(error) from error
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.InterfaceError):
                 _roll_back(connection)
@@ -184,6 +201,11 @@ def _connect(path: Path, schema: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _failure(error: sqlite3.DatabaseError) -> StoreFull | StoreFailed:
+    code = getattr(error, "sqlite_errorcode", None)  # there is none when sqlite3 itself raises
+    return StoreFull(str(error)) if code == sqlite3.SQLITE_FULL else StoreFailed(str(error))
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

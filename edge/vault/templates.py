@@ -133,12 +133,11 @@ class Templates:
         await self._database.run(work)
 
     async def forget(self, person: str) -> bool:
-        """Destroy a person's templates, of every model; False when there was none.
-
-        While another process has the database open, its write-ahead log keeps the sealed row and its sealed
-        key until the next checkpoint; closing the last one removes them.
-        """
-        return await self._database.run(lambda db: self._rows.forget(db, person)) > 0
+        """Destroy a person's templates, of every model; False when there was none."""
+        forgotten = await self._database.run(lambda db: self._rows.forget(db, person))
+        if forgotten:
+            await self._database.empty_log()
+        return forgotten > 0
 
     async def renew(self) -> int:
         """Turn every template by a new secret; how many. What is kept elsewhere of the old ones is void.
@@ -155,7 +154,9 @@ class Templates:
             self._keep_secret(db, new)
             return count
 
-        return await self._database.run(work)
+        count = await self._database.run(work)
+        await self._database.empty_log()
+        return count
 
     async def close(self) -> None:
         """Close the database."""

@@ -178,8 +178,7 @@ class Vault:
     async def erase(self, person: str) -> bool:
         """Destroy a person's own key and then the row it opened, and the colour; False when nobody was there.
 
-        The database overwrites freed pages (``secure_delete``); its write-ahead log keeps the sealed row, but
-        no open copy of its key, until the next checkpoint reuses the space.
+        The database overwrites freed pages (``secure_delete``), and its write-ahead log is emptied.
         """
         subject = self._marks.subject(person)
 
@@ -189,6 +188,7 @@ class Vault:
 
         async with self._changing:
             erased = await self._database.run(work)
+            await self._database.empty_log()
             self._statuses.forget(subject)
             await self._reload_if_changed()
             return erased

@@ -176,6 +176,9 @@ class Failing:
             raise StoreFailed("fsync: input/output error")
         return await self._inner.run(work)
 
+    async def empty_log(self) -> bool:
+        return await self._inner.empty_log()
+
     async def close(self) -> None:
         await self._inner.close()
 

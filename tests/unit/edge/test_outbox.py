@@ -44,6 +44,9 @@ class GatedDatabase:
             raise self.error
         return result
 
+    async def empty_log(self):
+        return await self.inner.empty_log()
+
     async def close(self):
         await self.inner.close()
 
@@ -83,6 +86,9 @@ class SmallDatabase:
             return work(connection)
 
         return await self.inner.run(bounded)
+
+    async def empty_log(self):
+        return await self.inner.empty_log()
 
     async def close(self):
         await self.inner.close()

@@ -122,6 +122,9 @@ class Faulty:
         await self._disk.within.wait()
         return result
 
+    async def empty_log(self) -> bool:
+        return await self._inner.empty_log()
+
     async def close(self) -> None:
         await self._inner.close()
 

@@ -191,6 +191,9 @@ def test_notes_that_find_no_room_are_written_later(sim: ModuleType, tmp_path: Pa
                 assert inner is not None
                 return await inner.run(work)
 
+            async def empty_log(self) -> bool:
+                return False
+
             async def close(self) -> None:
                 assert inner is not None
                 await inner.close()

@@ -418,6 +418,20 @@ async def test_forgetting_destroys_every_models_key_and_row_and_nobody_elses(
     assert not [each for each in gone if each[12:28] in content]
 
 
+async def test_what_is_forgotten_or_renewed_is_gone_while_another_process_has_the_store_open(
+    place: Place, templates: Templates
+) -> None:
+    await templates.put(template("ada", 1))
+    await templates.put(template("bob", 2))
+    with sqlite3.connect(place.folder / "data" / "templates.sqlite") as other:
+        keys = [bytes(each) for (each,) in other.execute("SELECT data_key FROM template")]
+        assert all(key in place.on_the_disk() for key in keys)
+        assert await templates.forget("ada")
+        assert await templates.renew() == 1
+        assert not [key for key in keys if key in place.on_the_disk()]
+    other.close()
+
+
 async def test_the_key_is_overwritten_before_the_row_goes(place: Place, templates: Templates) -> None:
     await templates.put(template("ada", 1))
     await place.close()

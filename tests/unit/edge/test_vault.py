@@ -338,7 +338,10 @@ async def test_subjects_join_only_where_the_domain_s_key_is_shared(tmp_path: Pat
 async def test_erase_destroys_row_key_and_colour(place: Place, vault: Vault) -> None:
     await vault.put_people([WEI, ANNA])
     await vault.apply(statuses(1, 0, status(vault.subject_of("p-1"), StatusColour.YELLOW)))
+    before = {bytes(key) for (key,) in place.sql("SELECT data_key FROM person")}
     assert await vault.erase("p-1")
+    (gone,) = before - {bytes(key) for (key,) in place.sql("SELECT data_key FROM person")}
+    assert not [file for file in place.folder.rglob("vault.sqlite*") if gone in file.read_bytes()]
     assert not await vault.erase("p-1")
     assert vault.find(CredentialKind.CARD, "0A1B") is None
     assert vault.colour(vault.subject_of("p-1")) is None

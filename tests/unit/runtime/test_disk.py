@@ -290,6 +290,44 @@ async def test_closing_waits_for_everything_asked_before(tmp_path):
     connection.close()
 
 
+# --- the log ------------------------------------------------------------------------------------
+
+
+async def test_an_emptied_log_holds_nothing_of_what_was_deleted(database, tmp_path):
+    log = tmp_path / "data" / "rows.sqlite-wal"
+    await database.run(lambda c: c.execute("PRAGMA secure_delete=ON").fetchone())
+    await database.run(insert(b"a canary"))
+    await database.run(lambda c: c.execute("DELETE FROM rows"))
+    assert b"a canary" in log.read_bytes()
+    assert await database.empty_log()
+    assert log.read_bytes() == b""
+    assert b"a canary" not in (tmp_path / "data" / "rows.sqlite").read_bytes()
+    await database.run(insert(b"another"))
+    assert await database.run(count) == 1
+
+
+async def test_a_log_that_somebody_reads_is_emptied_later(database, tmp_path):
+    await database.run(insert())
+    await database.run(lambda c: c.execute("PRAGMA busy_timeout=0").fetchone())
+    reader = sqlite3.connect(tmp_path / "data" / "rows.sqlite", isolation_level=None)
+    reader.execute("BEGIN")
+    assert count(reader) == 1
+    await database.run(insert())
+    assert not await database.empty_log()
+    assert count(reader) == 1
+    reader.close()
+    assert await database.empty_log()
+
+
+async def test_a_log_that_cannot_be_emptied_fails_the_store(tmp_path):
+    database = SystemDisk(tmp_path).open("rows", SCHEMA)
+    with pytest.raises(sqlite3.ProgrammingError):
+        await database.run(lambda c: c.close())
+    with pytest.raises(StoreFailed, match="closed"):
+        await database.empty_log()
+    await database.close()
+
+
 # --- the reserve --------------------------------------------------------------------------------
 
 
