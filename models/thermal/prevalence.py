@@ -4,7 +4,7 @@ At 1 fever in 200 people even Se = Sp = 0.9 makes 22 of 23 alarms false: whoever
 measured again with a clinical thermometer, not sent away.
 """
 
-from models.thermal.binomial import CONFIDENCE, Interval
+from models.binomial import CONFIDENCE, Interval
 from models.thermal.roc import Point
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from models.thermal.binomial import CONFIDENCE, Interval, interval
+from models.binomial import CONFIDENCE, Interval, interval
 
 Scores = np.ndarray[tuple[int], np.dtype[np.float64]]
 Counts = np.ndarray[tuple[int], np.dtype[np.int64]]

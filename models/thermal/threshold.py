@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.thermal.binomial import CONFIDENCE, upper
+from models.binomial import CONFIDENCE, upper
 
 STEP_C = 0.01
 """Thresholds are told to this; °C."""

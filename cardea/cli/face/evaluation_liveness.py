@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from cardea.cli.errors import CommandError
 from cardea.cli.face.evaluation_pictures import TOO_CLOSE, looked_at, why_not
 from cardea.cli.face.labels import Labelled
+from models.binomial import CONFIDENCE
 from models.face import LIVENESS
 from models.face.evaluation.liveness import BONA_FIDE, Kind, Presentation, liveness_rates
 from models.face.liveness import Liveness
 from models.registry import ModelProblem, find, manifest
-from models.thermal.binomial import CONFIDENCE
 
 if TYPE_CHECKING:
     from drivers.api import Picture

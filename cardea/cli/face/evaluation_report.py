@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cardea.cli.face.evaluation_pictures import Acquired, progress
+from models.binomial import CONFIDENCE, Interval, interval
 from models.face import EMBEDDER
 from models.face.evaluation.comparisons import Comparisons, Floats, NotComparable, Pairs, compared
 from models.face.evaluation.identification import Identification, Rates, identification, searched
@@ -14,7 +15,6 @@ from models.face.evaluation.rates import side, thresholds
 from models.face.evaluation.subjects import REPLICATES, rate_supported
 from models.face.evaluation.verification import Point, Verification, verification
 from models.face.thresholds import Thresholds
-from models.thermal.binomial import CONFIDENCE, Interval, interval
 
 Report = dict[str, Any]
 

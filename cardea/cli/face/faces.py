@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cardea.cli.bounded_file import read_bounded
 from cardea.cli.errors import CommandError
 from cardea.cli.face.pictures import read_picture
-from cardea.cli.thermal.bounded_file import read_bounded
 
 if TYPE_CHECKING:
     from models.face.look import Look, Poor

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cardea.cli.bounded_file import read_bounded
 from cardea.cli.errors import CommandError
-from cardea.cli.thermal.bounded_file import read_bounded
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
 ROWS_MAX = 4000

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cardea.cli.bounded_file import read_bounded
 from cardea.cli.errors import CommandError
 from cardea.cli.face.picture_size import picture_size
-from cardea.cli.thermal.bounded_file import read_bounded
 
 if TYPE_CHECKING:
     from drivers.api import Picture

@@ -5,8 +5,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from cardea.cli.bounded_file import read_bounded
 from cardea.cli.errors import CommandError
-from cardea.cli.thermal.bounded_file import read_bounded
 from models.thermal.compensation import (
     ORAL_SD_C,
     READINGS,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from cardea.cli.thermal.evaluation_question import Asked
-from models.thermal.binomial import Interval
+from models.binomial import Interval
 from models.thermal.clinical import Visits
 from models.thermal.methods import METHODS
 from models.thermal.prevalence import npv, npv_ci, ppv, ppv_ci

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cardea.cli.bounded_file import read_bounded
 from cardea.cli.errors import CommandError
-from cardea.cli.thermal.bounded_file import read_bounded
 from models.thermal.register import Pair
 
 ROWS_MAX = 10_000

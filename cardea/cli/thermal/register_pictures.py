@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cardea.cli.bounded_file import read_bounded
 from cardea.cli.errors import CommandError
-from cardea.cli.thermal.bounded_file import read_bounded
 from drivers.api import Picture
 from models.face import detect
 from models.face.detect import FaceDetector

@@ -7,7 +7,7 @@ from typing import Any
 
 from cardea.cli.errors import CommandError
 from cardea.cli.thermal.clinical_table import read_rows
-from models.thermal.binomial import CONFIDENCE
+from models.binomial import CONFIDENCE
 from models.thermal.clinical import FIRST_ROWS, PLAUSIBLE_C, name_of, number_of
 from models.thermal.threshold import TooFew, choose
 

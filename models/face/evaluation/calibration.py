@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.binomial import CONFIDENCE, Interval, upper
 from models.face.calibrated import IDENTIFY_MIN, MARGIN_MIN, UNCERTAIN_MIN, VERIFY_MIN
 from models.face.evaluation.comparisons import Comparisons, Floats
 from models.face.evaluation.identification import Searches
@@ -20,7 +21,6 @@ from models.face.evaluation.rates import just_above, side
 from models.face.evaluation.subjects import REPLICATES, SEED, draws, limits, pairs_needed, rate_supported
 from models.face.evaluation.verification import resampled
 from models.face.thresholds import Thresholds, fpir
-from models.thermal.binomial import CONFIDENCE, Interval, upper
 
 PEOPLE_MIN = 10
 """Fewer people have too few likenesses among them to say anything of strangers, however many pictures."""

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.binomial import Interval
 from models.face.evaluation.comparisons import Floats, Ints, NotComparable
 from models.face.evaluation.rates import side
 from models.face.evaluation.subjects import REPLICATES, SEED, draws, limits, rate_supported
 from models.face.look import Embedding
 from models.face.template import PICTURES_MIN, PicturesDisagree, mean_template
 from models.face.thresholds import Thresholds
-from models.thermal.binomial import Interval
 
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 FPIRS = (0.0, 1e-2, 5e-2)

@@ -9,7 +9,7 @@ the mean of several. What is measured is a basic, uncertified liveness.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.thermal.binomial import Interval, interval
+from models.binomial import Interval, interval
 
 BONA_FIDE = "bona_fide"
 

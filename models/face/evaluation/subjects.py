@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from models.binomial import CONFIDENCE, Interval, interval
 from models.face.evaluation.comparisons import Floats, Ints
-from models.thermal.binomial import CONFIDENCE, Interval, interval
 
 REPLICATES = 1000
 SEED = 19795

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.binomial import Interval
 from models.face.evaluation.comparisons import Comparisons, Floats, Ints
 from models.face.evaluation.rates import EqualError, Side, equal_error, side, thresholds
 from models.face.evaluation.subjects import REPLICATES, SEED, draws, limits, pairs_needed
-from models.thermal.binomial import Interval
 
 FMRS = (1e-2, 1e-3, 1e-4)
 _TAIL = 0.95

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.binomial import interval
 from models.face.evaluation import subjects
 from models.face.evaluation.comparisons import PICTURES_MAX, NotComparable, compared
 from models.face.evaluation.rates import equal_error, just_above, side, thresholds
 from models.face.evaluation.subjects import draws, limits, pairs_needed, rate_supported
 from models.face.evaluation.verification import resampled, verification
-from models.thermal.binomial import interval
 
 some_scores = st.lists(st.integers(-20, 20).map(lambda each: each / 20), min_size=1, max_size=30)
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.binomial import upper
 from models.face.calibrated import IDENTIFY_MIN, VERIFY_MIN
 from models.face.evaluation.calibration import (
     PEOPLE_MIN,
@@ -21,7 +22,6 @@ from models.face.evaluation.comparisons import compared
 from models.face.evaluation.identification import searched
 from models.face.evaluation.subjects import pairs_needed
 from models.face.thresholds import fpir
-from models.thermal.binomial import upper
 
 
 def faces(people=20, pictures=5, seed=1, spread=0.3, size=24):

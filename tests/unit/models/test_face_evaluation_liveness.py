@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.binomial import interval
 from models.face.evaluation.liveness import BONA_FIDE, Presentation, liveness_rates
-from models.thermal.binomial import interval
 
 presentations = st.lists(
     st.builds(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.thermal.binomial import upper
+from models.binomial import upper
 from models.thermal.threshold import Chosen, TooFew, choose, readings_needed
 
 readings = st.lists(st.floats(34.0, 39.0).map(lambda value: round(value, 2)), max_size=400)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.thermal.binomial import TRIALS_MAX, interval, lower, upper
+from models.binomial import TRIALS_MAX, interval, lower, upper
 
 BY_R = {
     (682, 925): (0.7076683, 0.7654066),
