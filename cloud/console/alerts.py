@@ -4,6 +4,7 @@ from nicegui import ui
 
 from cardea.runtime.i18n import msg
 from cardea.runtime.phrases import phrase
+from cloud.console.alert_detail import lines
 from cloud.console.live import Live
 from cloud.console.reader import Reader, place_of
 from cloud.console.style import SEVERITIES
@@ -100,8 +101,10 @@ class Alerts:
         self._aside.clear()
         with self._aside, ui.dialog(value=True) as dialog, ui.card().style("width: 40rem; max-width: 90vw"):
             ui.label(say.text(phrase(alert.alert))).classes("text-h6")
-            for key, value in sorted(alert.detail.items()):
-                ui.label(f"{key}: {value}").classes("text-caption")
+            for label, value in lines(alert.detail, say):
+                with ui.row().classes("gap-2 no-wrap items-baseline text-caption"):
+                    ui.label(label).classes("text-grey-7")
+                    ui.label(value)
             with ui.scroll_area().style("height: 14rem"):
                 for event in events:
                     at = say.moment(event.at, self._reader.house.zone)

@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import re
 import zlib
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cardea.contract.reasons import Reason
 from cardea.contract.records import AlertKind, ScreeningState, Severity
 from cardea.contract.scenes import Mark, MarkKind, Scene, SceneReading, Showing
 from cardea.contract.screening import Correction, NotScreened, ScreeningTerms
@@ -18,7 +20,7 @@ from cardea.contract.time import ClockQuality, WireTime
 from cardea.contract.zones import CycleOutcome, Hazard, Standing, ZoneState
 from cardea.runtime.i18n import Language, translator
 from cardea.runtime.phrases import phrase
-from cloud.console import curves, metrics, picture, wall_tile
+from cloud.console import alert_detail, curves, metrics, picture, wall_tile
 from cloud.console.curves import Window
 from cloud.console.reader import address_of, device_address
 from cloud.console.style import CYCLES, SCREENINGS, STANDINGS, UNFIT_LOOK, ZONES
@@ -379,3 +381,40 @@ def test_addresses_keep_odd_names_in_their_place():
     assert device_address("t1", "a b/../c?d") == "/devices/t1/a%20b%2F..%2Fc%3Fd"
     assert address_of("/zones", "a&b") == "/zones?site=a%26b"
     assert address_of("/zones") == "/zones"
+
+
+# --- What an alert carries ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        (
+            {"reason": "model m is not here", "check": "face_check"},
+            [("检查项", "人脸是谁"), ("原因", "model m is not here")],
+        ),
+        (
+            {"reason": "face_contradicts"},
+            [("原因", translator(Language.ZH_CN).text(phrase(Reason.FACE_CONTRADICTS)))],
+        ),
+        ({"zone": "wc", "newer": "kept"}, [("区域", "wc"), ("newer", "kept")]),
+        ({"outcome": "elsewhere", "check": ""}, [("检查项", ""), ("决定", "elsewhere")]),
+    ],
+)
+def test_an_alert_says_what_it_carries_in_the_readers_words(
+    detail: dict[str, str], said: list[tuple[str, str]]
+):
+    assert list(alert_detail.lines(detail, translator(Language.ZH_CN))) == said
+
+
+def test_every_check_that_can_be_unavailable_has_a_name():
+    edge = Path(__file__).parents[3] / "edge"
+    named = {
+        name
+        for file in edge.rglob("*.py")
+        for name in re.findall(r'Availability\(\s*"(\w+)"', file.read_text())
+    }
+    assert named >= {"faces", "face_check"}
+    for name in named:
+        ((_, value),) = alert_detail.lines({"check": name}, EN)
+        assert value != name
