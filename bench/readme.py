@@ -95,7 +95,18 @@ FIGURES = (
             Measure("rss_grown_mb", "memory grown by {} MB", "rss_grown_mb_asked"),
         ),
     ),
+    Figure(
+        "faces_accuracy",
+        "faces",
+        "what",
+        (
+            Measure("percent", "{} %", "percent_asked", "≥"),
+            Measure("percent_low", "95 % limit {} %", ""),
+        ),
+    ),
+    Figure("faces", "faces, one thread", "what", (Measure("p50_ms", "p50 {} ms", "p50_ms_asked"),)),
     Figure("footprint", "size and start", "what", (Measure("measured", "{}", "asked"),)),
+    Figure("footprint_faces", "with face models", "what", (Measure("measured", "{}", "asked"),)),
     Figure(
         "soak",
         "memory of `cardea up`",
@@ -148,7 +159,9 @@ def _written(text: str, number: object) -> str | None:
 
 
 def _number(number: float) -> str:
-    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.1f}".removesuffix(".0")
+    if abs(number) >= 100:
+        return f"{number:,.0f}"
+    return f"{number:.1f}".removesuffix(".0") if abs(number) >= 1 else f"{number:.2g}"
 
 
 def main(readme: Path = ROOT / "README.md", results: Path = ROOT / "bench" / "results") -> int:

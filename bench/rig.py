@@ -1,6 +1,7 @@
 """A real tower for benchmarks: broker, aggregator and gateway as processes of their own, terminals in ours.
 
-Every portal asks for a credential only; its terminal asks the gateway, which decides and releases.
+Every portal asks for a credential only; its terminal asks the gateway, which decides and releases. The first
+may have a camera, and the first person a template.
 """
 
 import asyncio
@@ -26,6 +27,15 @@ PEOPLE = 500
 PASSWORD = "a password of the bench"
 COMMANDS = {"broker": ("broker", "run"), "cloud": ("cloud", "run"), "gateway": ("edge", "run")}
 SHIM = Path(__file__).with_name("slow_fsync.c")
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A recording that plays at the first portal, of the first person."""
+
+    recording: Path
+    pictures: tuple[Path, ...]
+    """Of this person, to enrol them by."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,9 @@ def slow_fsync(folder: Path, delay_ms: float) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def tower(folder: Path, portals: int, *, fsync_ms: float = 0.0) -> AsyncGenerator[Rig]:
+async def tower(
+    folder: Path, portals: int, *, fsync_ms: float = 0.0, camera: Camera | None = None
+) -> AsyncGenerator[Rig]:
     """Run a tower with ``portals`` portals until the context ends."""
     extra = slow_fsync(folder, fsync_ms) if fsync_ms else {}
     async with AsyncExitStack() as stack:
@@ -73,7 +85,7 @@ async def tower(folder: Path, portals: int, *, fsync_ms: float = 0.0) -> AsyncGe
             for number in range(portals)
         ]
         rig = await stack.enter_async_context(
-            processes_only(folder, ("broker", "cloud", "gateway"), terminals, extra)
+            processes_only(folder, ("broker", "cloud", "gateway"), terminals, extra, camera)
         )
         async with asyncio.timeout(30):
             for terminal in terminals:
@@ -87,14 +99,16 @@ async def processes_only(
     names: Sequence[str],
     terminals: Sequence[HikvisionTerminal] = (),
     extra: Mapping[str, str] = MappingProxyType({}),
+    camera: Camera | None = None,
 ) -> AsyncGenerator[Rig]:
     """Run some of a tower's processes, with ``extra`` in their environment, until the context ends."""
     layout = Layout(folder)
     log: list[str] = []
-    broker_port = _write(layout, terminals)
+    broker_port = _write(layout, terminals, camera)
     provision(layout, CLOCK, ENTROPY)
     if "gateway" in names:
         _write_people(layout)
+        _enrol(layout, camera)
     os.environ.update(extra)
     async with AsyncExitStack() as stack:
         try:
@@ -113,7 +127,19 @@ async def processes_only(
         yield Rig(folder, tuple(terminals), processes, log, broker_port)
 
 
-def _write(layout: Layout, terminals: Sequence[HikvisionTerminal]) -> int:
+_WITH_CAMERA = """
+[links.camera]
+kind = "video"
+source = "{recording}"
+loop = true
+[devices.camera]
+driver = "gates.camera"
+link = "camera"
+"""
+_FACES_ASKED = 'portals.p0 = { require_screening = false, require_mask = true, degrade = "staff_check" }'
+
+
+def _write(layout: Layout, terminals: Sequence[HikvisionTerminal], camera: Camera | None) -> int:
     """Write the configurations; returns the broker's port."""
     broker, listener = free_port(), free_port()
     demo = Path(__file__).parents[1] / "configs" / "demo"
@@ -121,6 +147,7 @@ def _write(layout: Layout, terminals: Sequence[HikvisionTerminal]) -> int:
         text = (demo / f"{name}.toml").read_text().replace("${broker_port}", str(broker))
         layout.config(name).parent.mkdir(parents=True)
         layout.config(name).write_text(text.replace("${console_port}", str(free_port())))
+    cameras = {} if camera is None else {0: ', cameras = ["camera"]'}
     devices = "".join(
         f"""
 [devices.t{n}]
@@ -137,10 +164,12 @@ name = "Portal {n}"
 lock = "fail_safe"
 mechanical_free_egress = true
 hardwired_fire_release = true
-ingress = {{ readers = ["t{n}"], actuator = {{ device = "t{n}", door = 1 }} }}
+ingress = {{ readers = ["t{n}"], actuator = {{ device = "t{n}", door = 1 }}{cameras.get(n, "")} }}
 """
         for n, terminal in enumerate(terminals)
     )
+    if camera is not None:
+        devices += _WITH_CAMERA.format(recording=camera.recording)
     layout.config("gateway").parent.mkdir(parents=True)
     layout.config("gateway").write_text(
         f"""
@@ -163,6 +192,7 @@ port = {listener}
 {devices}
 [policy]
 default = {{ require_screening = false, degrade = "staff_check" }}
+{"" if camera is None else _FACES_ASKED}
 """
     )
     secret = layout.folder / "gateway" / "secrets" / "bench"
@@ -182,4 +212,13 @@ def _write_people(layout: Layout) -> None:
     rows = (f"b-{n:05},Bench {n},Bench,{n + 1},{card(n)},,,,active\n" for n in range(PEOPLE))
     people.write_text(head + "".join(rows))
     command = cardea("edge", "import-people", str(people), "--config", str(layout.config("gateway")))
+    subprocess.run(command, check=True, stdout=sys.stderr)
+
+
+def _enrol(layout: Layout, camera: Camera | None) -> None:
+    if camera is None:
+        return
+    words = ("face", "enrol", "--config", str(layout.config("gateway")), "--person", "b-00000")
+    consent = ("--consent", "bench", "--consent-date", "2026-01-01")
+    command = cardea(*words, *consent, *(str(each) for each in camera.pictures))
     subprocess.run(command, check=True, stdout=sys.stderr)

@@ -184,6 +184,9 @@ def test_figures_are_those_of_the_results(figures, tmp_path):
         {"run": "a|b", "p50_ms": 7.26, "p99_ms": 31, "p50_ms_asked": 15, "p99_ms_asked": 50},
     )
     result(tmp_path, "throughput", {"run": "all", "per_s": 1514.2, "per_s_asked": 500})
+    result(tmp_path, "faces", {"what": "a look", "p50_ms": 0.1519, "p50_ms_asked": 0.25})
+    percents = {"percent": 99.9, "percent_asked": 99.5, "percent_low": 99.07}
+    result(tmp_path, "faces_accuracy", {"what": "9 people", **percents})
     seen = {"rss_max_mb": 98.44, "slope_mb_h": -0.4}
     result(tmp_path, "soak", {"process": "gateway", "budget_mb": 150, **seen})
     assert figures.table(tmp_path).splitlines()[2:] == [
@@ -195,7 +198,10 @@ def test_figures_are_those_of_the_results(figures, tmp_path):
         "| line protocol, 5 fields a point | not measured | |",
         "| thermal frame | not measured | |",
         "| thermal stream through a whole position | not measured | |",
+        "| faces: 9 people | 99.9 %, 95 % limit 99.1 % | ≥ 99.5 % |",
+        "| faces, one thread: a look | p50 0.15 ms | p50 ≤ 0.25 ms |",
         "| size and start | not measured | |",
+        "| with face models | not measured | |",
         "| memory of `cardea up`: gateway | 98.4 MB, -0.4 MB/h | ≤ 150 MB |",
     ]
 
