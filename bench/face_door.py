@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from drivers.api import FaceBox, Picture
+from models.face.company import front
 from models.face.pipeline import FacePipeline
-from models.face.quality import front
 
 SIZE_PX = (640, 480)
 FACE_PX = 130.0

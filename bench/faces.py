@@ -28,12 +28,12 @@ from bench.report import RESULTS, Cell, percentile, report
 from drivers.api import Picture
 from models.face import DETECTORS, EMBEDDER, LIVENESS
 from models.face.align import aligned
+from models.face.company import front
 from models.face.detect import fitted
 from models.face.gallery import Gallery
 from models.face.liveness import SCALES, crop
 from models.face.onnx import tensor
 from models.face.pipeline import FacePipeline, load
-from models.face.quality import front
 from models.face.thresholds import Thresholds
 from models.registry import ModelProblem, find
 
@@ -48,12 +48,11 @@ FMR = 0.001
 TAR_PERCENT_ASKED = 99.5
 _RSS = """
 import os, sys, cv2
-from models.face.pipeline import load
-pipeline = load()
+from models.face import mask, pipeline
+whole, masks = pipeline.load(), mask.load()
 picture = cv2.imread(sys.argv[1])
 for _ in range(20):
-    pipeline.look(picture)
-    pipeline.mask(picture)
+    masks.masked(picture, whole.look(picture).face)
 print(int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6)
 """
 

@@ -62,8 +62,8 @@ class Alarm:
     alert: AlertKind
     portal: str | None = None
     device: str | None = None
-    subject: str | None = None
-    """The subject's value; part of the fingerprint, so that two people are two issues."""
+    about: str | None = None
+    """The subject's value, or the name of a check; part of the fingerprint: two people are two issues."""
     severity: Severity = Severity.MAJOR
     decision: str | None = None
     detail: dict[str, str] = field(default_factory=dict[str, str])
@@ -82,9 +82,9 @@ class Alerts:
         self._recent: OrderedDict[str, float] = OrderedDict()
 
     def fingerprint(self, alarm: Alarm) -> str:
-        """``alert/gateway/place/subject``."""
+        """``alert/gateway/place/about``."""
         place = alarm.portal or alarm.device or _NOBODY
-        return f"{alarm.alert.value}/{self._gateway}/{place}/{alarm.subject or _NOBODY}"
+        return f"{alarm.alert.value}/{self._gateway}/{place}/{alarm.about or _NOBODY}"
 
     def raise_(self, alarm: Alarm) -> None:
         """Say that somebody must look, unless that has just been said or still stands."""

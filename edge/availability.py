@@ -80,6 +80,7 @@ class Availability:
             alert=AlertKind.CHECK_UNAVAILABLE,
             portal=portal,
             device=device,
+            about=self._check,
             severity=Severity.MINOR,
             detail={"check": self._check, "reason": self.reason or ""},
         )

@@ -94,7 +94,7 @@ class Effects:
             alert=effect.alert,
             portal=self._portal,
             device=case.device if case is not None else None,
-            subject=subject.value if subject and effect.alert in PERSONAL else None,
+            about=subject.value if subject and effect.alert in PERSONAL else None,
             severity=effect.severity,
             decision=case.approach.id if case is not None else None,
             detail={"reason": effect.reason.value} if effect.reason else {},

@@ -49,10 +49,11 @@ class FaceAfterwards:
     async def run(self) -> None:
         """Look at them, until cancelled."""
         while True:
-            await self._look(await self._waiting.get())
+            await self._conclude(*self._offered(await self._waiting.get()))
 
-    async def _look(self, one: _LetIn) -> None:
-        opinions, heard = self._means.opinions, asyncio.Event()
+    def _offered(self, one: _LetIn) -> tuple[Case, Claim, asyncio.Event]:
+        """From here on the second opinion alone has the picture."""
+        heard = asyncio.Event()
         claim = Claim(
             portal=self._name,
             person=one.person,
@@ -61,8 +62,12 @@ class FaceAfterwards:
             heard=heard.set,
             decision=one.case.approach.id,
         )
-        opinions.open(claim)
-        opinions.offer(claim, one.snapshot)
+        self._means.opinions.open(claim)
+        self._means.opinions.offer(claim, one.snapshot)
+        return one.case, claim, heard
+
+    async def _conclude(self, case: Case, claim: Claim, heard: asyncio.Event) -> None:
+        opinions = self._means.opinions
         try:
             async with asyncio.timeout(LOOK_S_MAX):
                 while claim.verdict is None and opinions.unable(claim) is None:
@@ -74,4 +79,4 @@ class FaceAfterwards:
             opinions.withdraw(claim)
         if claim.verdict is not None:
             for alert in against(FaceCheck(claim.verdict.value)):
-                self._alarm(alert, one.case)
+                self._alarm(alert, case)

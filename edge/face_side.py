@@ -8,7 +8,9 @@ from cardea.contract.policy import FaceRequirement, Policy
 from cardea.runtime.logs import get_logger
 from drivers.api import FaceSeen, PictureCaptured
 from edge.availability import Availability, Raises
+from edge.decide.evidence import Why
 from edge.face_checks import FaceChecks
+from edge.face_masks import FaceMasks
 from edge.gallery_watch import GalleryWatch
 from edge.hosting import Host
 from edge.second_opinion import SecondOpinion
@@ -32,6 +34,8 @@ class FaceNeeds:
     policy: Callable[[], Policy]
     report: Callable[[str, float], None]
     seen: Callable[[str, FaceSeen], Awaitable[object]]
+    mask_awaited: Callable[[str], bool]
+    """Whether a portal of this camera waits to know whether a mask is worn."""
 
 
 class FaceSide:
@@ -50,21 +54,32 @@ class FaceSide:
         comparing = Availability("face_check", needs.alerts, portals=self._portals)
         self._checks = FaceChecks(manifest()[EMBEDDER].sha256, comparing)
         self.opinions = SecondOpinion(self._checks, self._templates.read)
+        self._masks = FaceMasks(
+            [name for name, portal in settings.portals.items() if portal.ingress.cameras],
+            needs.policy,
+            needs.mask_awaited,
+            Availability("masks", needs.alerts),
+        )
         around = Around(
             clock=host.clock,
             open_detector=host.open_detector,
             open_grounds=host.open_grounds,
+            open_masks=host.open_masks,
             expected=self._expected,
             report=needs.report,
             seen=needs.seen,
         )
         finding = Availability("faces", needs.alerts, cameras=cameras)
-        self._sight = Sight(cameras, finding, self._checks, self.opinions, around)
+        self._sight = Sight(cameras, finding, self._checks, self._masks, self.opinions, around)
         self._gallery = GalleryWatch(needs.alerts)
 
     def take(self, device: str, event: PictureCaptured) -> None:
         """A camera's picture; never waits."""
         self._sight.take(device, event)
+
+    def why_no_mask(self) -> Why | None:
+        """Why cameras' pictures tell nothing of masks; ``None`` while they do."""
+        return self._masks.unable
 
     async def run(self) -> None:
         """Look, and count those enrolled, until cancelled."""

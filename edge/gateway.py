@@ -137,7 +137,13 @@ class Gateway:
         links = {name: host.open_link(name, link, host.clock) for name, link in settings.links.items()}
         supervisor = Supervisor(fitted, links, self._around(log.tell, links))
         report, policy = self._report, lambda: self._stores.policy
-        needs = FaceNeeds(alerts=alerts, policy=policy, report=report, seen=self._faces_seen)
+        needs = FaceNeeds(
+            alerts=alerts,
+            policy=policy,
+            report=report,
+            seen=self._faces_seen,
+            mask_awaited=self._mask_awaited,
+        )
         self._faces = FaceSide(settings, host, needs)
         means = Means(
             gateway=self._name,
@@ -155,6 +161,7 @@ class Gateway:
             drilled=self._drilled,
             zone_seen=lambda zone: self._zones[zone].seen(),
             opinions=self._faces.opinions,
+            why_no_mask=self._faces.why_no_mask,
         )
         self._portals = {name: PortalTask(name, portal, means) for name, portal in settings.portals.items()}
         self._zones = {name: self._zone(name, zone, means) for name, zone in settings.zones.items()}
@@ -261,6 +268,9 @@ class Gateway:
         if self._thermal is not None:
             self._thermal.faces_seen(camera, event)
         return await self._take(camera, event)
+
+    def _mask_awaited(self, camera: str) -> bool:
+        return any(portal.awaits_mask(camera) for portal in self._portals.values())
 
     def _report(self, series: str, value: float) -> None:
         """A number: into the telemetry, and to the positions whose room it measures."""

@@ -15,7 +15,7 @@ from cardea.runtime.logs import get_logger
 from drivers.api import Accepted, CredentialPresented, FaceSeen, Observed, Refused, TemperatureMeasured
 from edge.approaches import Case, Presented, opened, without_picture
 from edge.credentials import Checked
-from edge.decide.approach import SecondPersonSeen, TemperatureScreened, person_key
+from edge.decide.approach import MaskSeen, SecondPersonSeen, Sensed, TemperatureScreened, person_key
 from edge.decide.evidence import Screening
 from edge.decide.screening import ScreeningLimits, screen
 from edge.face_asked import FaceAsked
@@ -24,8 +24,8 @@ from edge.judge import Judge
 from edge.means import Means
 from edge.memory import Memory
 from edge.settings import Portal
-from edge.sight import several
 from edge.verdicts import Verdicts
+from models.face.company import several
 
 INBOX_MAX = 16
 _LOG = get_logger("portal")
@@ -125,13 +125,25 @@ class Gathering:
         self._arrived.set()
 
     def faces_seen(self, device: str, event: FaceSeen) -> None:
-        """Two people stand there while an approach is open: nobody can say whose evidence is whose."""
-        case = self._case
+        """Two people while an approach is open: nobody can say whose evidence is whose. One, with a mask?"""
+        case, at_s = self._case, event.at.mono_s
         if case is None or event.offline or device not in self._portal.ingress.cameras:
             return
-        if event.at.mono_s >= case.approach.opened_s and several(event.faces):
-            case.approach = case.approach.observe(SecondPersonSeen(), event.at.mono_s)
+        if at_s < case.approach.opened_s:
+            return
+        if several(event.faces):
+            case.approach = case.approach.observe(SecondPersonSeen(), at_s)
             self._arrived.set()
+        elif event.mask is not None:
+            case.approach = case.approach.observe(MaskSeen(event.mask), at_s)
+            self._arrived.set()
+
+    def awaits_mask(self, camera: str) -> bool:
+        """Whether somebody stands before this camera of whom it is to be told whether they wear a mask."""
+        case = self._case
+        if case is None or camera not in self._portal.ingress.cameras:
+            return False
+        return Sensed.MASK in case.approach.awaited(self._policy(), self._judge.unable(case))
 
     async def presented(self, device: str, event: CredentialPresented) -> Verdict:
         """Somebody wants to come in; returns once the decision is durable."""

@@ -12,6 +12,7 @@ from cardea.runtime.disk import Disk
 from drivers.api import CaptureSink, Link, Secrets
 from drivers.links.settings import LinkSettings
 from edge.face_checks import Detector, Grounds, OpenDetector, OpenGrounds
+from edge.face_masks import Masks, OpenMasks
 from edge.vault import VaultKeys
 from models.registry import ModelUnavailable
 
@@ -26,6 +27,10 @@ def _no_detector() -> Detector:
 
 def _no_grounds() -> Grounds:
     raise ModelUnavailable("nothing compares faces here")
+
+
+def _no_masks() -> Masks:
+    raise ModelUnavailable("nothing tells masks here")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,8 @@ class Host:
     """What finds faces in cameras' pictures; opened only where there is a camera."""
     open_grounds: OpenGrounds = _no_grounds
     """What compares faces; opened only where somebody is enrolled."""
+    open_masks: OpenMasks = _no_masks
+    """What tells masks; opened only where a portal with a camera requires them."""
     status_file: Path | None = None
     """Where the picture for ``cardea edge status`` goes; ``None``: nowhere."""
     site_socket: Path | None = None

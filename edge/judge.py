@@ -89,9 +89,10 @@ class Judge:
         return {sensed: why for sensed, why in missing.items() if why is not None}
 
     def _why_no_mask(self, case: Case) -> Why | None:
-        """A terminal tells of the mask together with the credential, or not at all."""
-        presented = isinstance(case.event, CredentialPresented)
-        return Why.UNAVAILABLE if presented and case.approach.mask is None else None
+        """A terminal tells of the mask together with the credential, or not at all; a camera, when it can."""
+        if case.approach.mask is not None or not isinstance(case.event, CredentialPresented):
+            return None
+        return self._means.why_none(self._portal.ingress.cameras) or self._means.why_no_mask()
 
     def _colour(self, case: Case) -> Item[StatusColour]:
         """What the vault was told of the person, else what the terminal was told."""

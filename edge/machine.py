@@ -12,6 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from cardea.contract import signed
+from cardea.contract.policy import Policy
 from cardea.runtime.clock import Clock, Entropy
 from cardea.runtime.config import Secrets
 from cardea.runtime.disk import SystemDisk
@@ -23,6 +24,7 @@ from drivers.api import CaptureSink, DeviceMisconfigured
 from drivers.links.capture import CaptureFile
 from drivers.links.opening import open_link
 from edge.face_checks import Detector, Grounds
+from edge.face_masks import Masks
 from edge.face_settings import thresholds_of
 from edge.health import STATUS_FILE
 from edge.hosting import Host
@@ -31,7 +33,7 @@ from edge.site_socket import SOCKET_FILE
 from edge.topology import shows_faces
 from edge.vault import KeyFile
 from models import passes
-from models.face import DETECTORS, EMBEDDER, LIVENESS
+from models.face import DETECTORS, EMBEDDER, LIVENESS, MASKED
 from models.registry import ModelProblem, find, first_of, manifest
 
 VAULT_KEY = "vault.key"
@@ -71,6 +73,7 @@ def real_host(settings: GatewaySettings, clock: Clock, entropy: Entropy) -> Host
         linkage_key=_optional(secrets, gateway.linkage_secret, "subjects are this gateway's own"),
         open_detector=_detector,
         open_grounds=partial(_grounds, settings.faces.thresholds),
+        open_masks=_masks,
         status_file=gateway.data_dir / STATUS_FILE,
         site_socket=gateway.data_dir / SOCKET_FILE,
         version=version("cardea-gateway"),
@@ -90,8 +93,16 @@ def _grounds(thresholds: Path | None) -> Grounds:
     return Grounds(load(), found)
 
 
-def missing(settings: GatewaySettings, secrets_named: Sequence[str]) -> list[str]:
-    """One line for each key, certificate or secret that is named and cannot be used; for ``edge check``."""
+def _masks() -> Masks:
+    from models.face.mask import load  # as above
+
+    return load()
+
+
+def missing(settings: GatewaySettings, policy: Policy, secrets_named: Sequence[str]) -> list[str]:
+    """One line for each key, certificate, secret or model that is named and cannot be used; for
+    ``edge check``.
+    """
     lines: list[str] = []
     for path in (*settings.trust.order_keys, *settings.trust.pass_keys):
         try:
@@ -110,11 +121,11 @@ def missing(settings: GatewaySettings, secrets_named: Sequence[str]) -> list[str
             secrets(name)
         except FileUnusable as error:
             lines.append(str(error))
-    return lines + _faces_missing(settings)
+    return lines + _faces_missing(settings, policy)
 
 
-def _faces_missing(settings: GatewaySettings) -> list[str]:
-    """The first of the models that is missing or refused for finding faces, and for comparing them."""
+def _faces_missing(settings: GatewaySettings, policy: Policy) -> list[str]:
+    """The first of the models that is missing or refused for each look at faces that is asked for."""
     portals = settings.portals.values()
     needed: list[tuple[Callable[[], object], str]] = []
     if any(portal.ingress.cameras for portal in portals):
@@ -123,6 +134,10 @@ def _faces_missing(settings: GatewaySettings) -> list[str]:
         calibrated = partial(thresholds_of, settings.faces.thresholds, manifest()[EMBEDDER].sha256)
         uncompared = "faces are not compared with those enrolled"
         needed += [(partial(_find_each, (EMBEDDER, *LIVENESS)), uncompared), (calibrated, uncompared)]
+    if any(
+        portal.ingress.cameras and policy.of(name).require_mask for name, portal in settings.portals.items()
+    ):
+        needed.append((partial(find, MASKED), "cameras tell nothing of masks"))
     lines: list[str] = []
     for look, consequence in needed:
         try:

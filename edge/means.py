@@ -44,6 +44,8 @@ class Means:
     """A disinfection zone as evidence for the portals that lead into it."""
     opinions: Opinions = field(default_factory=NoOpinion)
     """Who looks at the faces of people who claim to be somebody."""
+    why_no_mask: Callable[[], Why | None] = lambda: Why.UNAVAILABLE
+    """Why cameras' pictures tell nothing of masks; ``None`` while they do."""
 
     def why_none(self, devices: Collection[str]) -> Why | None:
         """Why nothing can come from any of ``devices``; ``None`` while something can."""

@@ -110,6 +110,10 @@ class PortalTask:
         """A thermal position of the ingress side has looked at somebody."""
         self._gathering.screened(screened)
 
+    def awaits_mask(self, camera: str) -> bool:
+        """Whether somebody stands before this camera of whom it is to be told whether they wear a mask."""
+        return self._gathering.awaits_mask(camera)
+
     def device_changed(self, device: str, state: DeviceState) -> None:
         """A device of this portal came or went."""
         fire = self._portal.fire

@@ -13,17 +13,16 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from cardea.runtime.clock import Clock
-from drivers.api import FaceBox, FaceSeen, PictureCaptured
+from drivers.api import FaceBox, FaceSeen, Picture, PictureCaptured
 from drivers.links import jpeg
 from edge.availability import Availability
 from edge.face_checks import Detector, FaceChecks, OpenDetector, OpenGrounds, Pipeline
+from edge.face_masks import FaceMasks, OpenMasks
 from edge.second_opinion import SecondOpinion
 from models.face.look import Look
 
 RETRY_S = 60.0
 """How often a check that is unavailable is tried again: somebody may have pulled its model."""
-COMPANY_WIDTH_PX_MIN = 60.0
-COMPANY_WIDTH_RATIO_MIN = 0.7
 SNAPSHOT_FAILED = "snapshot_failed"
 
 T = TypeVar("T")
@@ -36,16 +35,11 @@ class Around:
     clock: Clock
     open_detector: OpenDetector
     open_grounds: OpenGrounds
+    open_masks: OpenMasks
     expected: Callable[[], bool | None]
     """Whether there is anybody to compare with, for whom models are opened; ``None`` while nobody knows."""
     report: Callable[[str, float], None]
     seen: Callable[[str, FaceSeen], Awaitable[object]]
-
-
-def several(faces: Collection[FaceBox]) -> bool:
-    """Whether two people stand in front: a second face nearly as wide as the widest, and not far behind."""
-    widths = sorted((face.width for face in faces), reverse=True)
-    return len(widths) > 1 and widths[1] >= max(COMPANY_WIDTH_PX_MIN, COMPANY_WIDTH_RATIO_MIN * widths[0])
 
 
 class Sight:
@@ -56,12 +50,14 @@ class Sight:
         cameras: Collection[str],
         faces: Availability,
         checks: FaceChecks,
+        masks: FaceMasks,
         claims: SecondOpinion,
         around: Around,
     ) -> None:
         self._cameras = tuple(sorted(cameras))
         self._faces = faces
         self._checks = checks
+        self._masks = masks
         self._claims = claims
         self._around = around
         self._detector: Detector | None = None
@@ -103,6 +99,8 @@ class Sight:
             "reason": self._faces.reason,
             "face_check": self._checks.grounds is not None,
             "face_check_reason": self._checks.reason,
+            "masks": self._masks.masks is not None,
+            "masks_reason": self._masks.reason,
             "looked_at": self._looked_at,
             "compared": self._compared,
             "dropped": self._dropped,
@@ -140,6 +138,15 @@ class Sight:
             detector = await _opened(worker, self._around.open_detector, self._faces.lost)
             if detector is not None:
                 self._found_by(detector)
+        await self._open_masks(worker)
+
+    async def _open_masks(self, worker: ThreadPoolExecutor) -> None:
+        if not self._masks.asked_for():
+            self._masks.not_needed()
+        elif self._masks.masks is None:
+            masks = await _opened(worker, self._around.open_masks, self._masks.lost)
+            if masks is not None:
+                self._masks.opened(masks)
 
     def _found_by(self, detector: Detector) -> None:
         """One detector is enough."""
@@ -184,18 +191,34 @@ class Sight:
         claims = self._claims.at(device, event.at)
         if claims and grounds is not None:
             look = await loop.run_in_executor(worker, grounds.pipeline.look, event.picture)
-            await self._tell(device, event, look.faces)
+            await self._tell(worker, device, event, look.faces)
             self._compared += 1
             self._claims.seen(claims, look, event.at)
         else:
             faces = await loop.run_in_executor(worker, self._detector.detect, event.picture)
-            await self._tell(device, event, tuple(faces))
+            await self._tell(worker, device, event, tuple(faces))
         return True
 
-    async def _tell(self, device: str, event: PictureCaptured, faces: tuple[FaceBox, ...]) -> None:
+    async def _tell(
+        self, worker: ThreadPoolExecutor, device: str, event: PictureCaptured, faces: tuple[FaceBox, ...]
+    ) -> None:
         self._looked_at += 1
         self._around.report(f"{device}/faces", float(len(faces)))
-        await self._around.seen(device, FaceSeen(at=event.at, faces=faces))
+        whose = self._masks.whom(device, faces)
+        mask = None if whose is None else await self._mask(worker, event.picture, whose)
+        await self._around.seen(device, FaceSeen(at=event.at, faces=faces, mask=mask))
+
+    async def _mask(self, worker: ThreadPoolExecutor, picture: Picture, face: FaceBox) -> bool | None:
+        masks = self._masks.masks
+        if masks is None:
+            if self._masks.reason is None:
+                self._wanting.set()
+            return None
+        try:
+            return await asyncio.get_running_loop().run_in_executor(worker, masks.masked, picture, face)
+        except Exception as error:  # noqa: BLE001  # a check that fails must not end the others
+            self._masks.lost(error)
+            return None
 
     def _fail(self, error: Exception) -> None:
         """What failed is opened anew, in a while; pictures that waited are forgotten."""

@@ -125,7 +125,7 @@ def _check(arguments: argparse.Namespace) -> int:
         "portals": list(settings.portals),
         "zones": list(settings.zones),
     }
-    notices = missing(settings, _secrets_named(configuration))
+    notices = missing(settings, configuration.policy, _secrets_named(configuration))
     if arguments.json:
         print(json.dumps({"ok": True, **summary, "notices": notices}, ensure_ascii=False, indent=2))
         return 0

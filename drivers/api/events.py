@@ -130,6 +130,8 @@ class FaceSeen(Observed):
     """Faces in front of a camera, without whose they are; empty when there is none."""
 
     faces: tuple[FaceBox, ...]
+    mask: bool | None = None
+    """Whether the one person in front wears a mask; ``None``: not looked at, or not to be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,9 @@ class Sensed(StrEnum):
     FACE = "face"
 
 
+_BY_CAMERA = frozenset({Sensed.MASK, Sensed.FACE})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What is known at the moment of the decision without having been observed on the person."""
@@ -200,9 +203,9 @@ class Approach:
         return self.opened_s + policy.approach_s_max
 
     def due_s(self, policy: PortalPolicy, unable: Mapping[Sensed, Why]) -> float:
-        """When it is decided at the latest while nothing more comes: for a face alone nobody waits long."""
+        """When it is decided at the latest while nothing more comes: for a camera alone nobody waits long."""
         deadline_s = self.deadline_s(policy)
-        if self.credential is None or self.awaited(policy, unable) != (Sensed.FACE,):
+        if self.credential is None or not _BY_CAMERA.issuperset(self.awaited(policy, unable)):
             return deadline_s
         return min(deadline_s, self.credential.at_s + policy.face_s_max)
 

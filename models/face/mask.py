@@ -5,16 +5,18 @@ mask are, and the corners of its box as parts of the picture's sides. It sees th
 in a whole picture, faces farther away were missed or taken for bare.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from drivers.api import FaceBox, Picture
+from models.face import MASKED
 from models.face.known_answer import another, known_picture, require
 from models.face.onnx import Network, Tensor
-from models.registry import FoundModel
+from models.registry import FoundModel, find
 
 WIDTH_PX, HEIGHT_PX = 640, 480
 SCORE_MIN = 0.6
@@ -60,6 +62,15 @@ class MaskDetector:
         if scores is None or boxes is None:
             raise another(self._model)
         return scores.reshape(-1, len(_CLASSES)), boxes.reshape(-1, 4)
+
+
+def load(where: Sequence[Path] | None = None) -> MaskDetector:
+    """The network, of the model in the folders ``where`` (the user's by default).
+
+    Raises:
+        ModelProblem: it is not here, is not what it should be, or fails its self-test.
+    """
+    return MaskDetector(find(MASKED, where))
 
 
 def around(picture: Picture, face: FaceBox) -> tuple[Picture, Floats]:

@@ -9,36 +9,26 @@ from pathlib import Path
 import numpy as np
 
 from drivers.api import FaceBox, Picture
-from models.face import DETECTORS, EMBEDDER, LIVENESS, MASKED, quality
+from models.face import DETECTORS, EMBEDDER, LIVENESS, company, quality
 from models.face.align import aligned
 from models.face.detect import FaceDetector
 from models.face.embed import Embedder
 from models.face.liveness import Liveness, too_close
 from models.face.look import Look, Poor
-from models.face.mask import MaskDetector
 from models.face.quality import MATCHING, Gates
-from models.registry import ModelUnavailable, find, first_of
+from models.registry import find, first_of
 
 SIDE_PX_MAX = 16_384
 """Neither side of a picture may be longer."""
 
 
 class FacePipeline:
-    """All the networks, ready."""
+    """The networks that a look needs, ready; that of masks is apart (``models.face.mask``)."""
 
-    def __init__(
-        self,
-        detector: FaceDetector,
-        embedder: Embedder,
-        liveness: Liveness,
-        where: Sequence[Path] | None = None,
-    ) -> None:
-        """``where`` the mask's network is looked for as soon as it is needed."""
+    def __init__(self, detector: FaceDetector, embedder: Embedder, liveness: Liveness) -> None:
         self._detector = detector
         self._embedder = embedder
         self._liveness = liveness
-        self._where = where
-        self._masks: MaskDetector | None = None
 
     @property
     def model_sha256(self) -> str:
@@ -63,11 +53,11 @@ class FacePipeline:
             ModelUnusable: a network failed.
         """
         faces = self.detect(picture)
-        face = quality.front(faces)
+        face = company.front(faces)
         if face is None:
             return Look(faces=faces, face=None, poor=Poor.NO_FACE)
         tight = too_close(picture, face)
-        poor = Poor.SEVERAL_FACES if quality.several(faces) else quality.poor_box(face, picture, gates)
+        poor = Poor.SEVERAL_FACES if company.several(faces) else quality.poor_box(face, picture, gates)
         chip = aligned(picture, face.landmarks) if poor is None else None
         if chip is None:
             return Look(faces=faces, face=face, poor=poor or Poor.TILTED, too_close=tight)
@@ -92,23 +82,6 @@ class FacePipeline:
         """
         return self._liveness.live(picture, face)
 
-    def mask(self, picture: Picture) -> bool | None:
-        """Whether the face in front wears a mask; ``None`` where nobody can tell or the model is not here.
-
-        Raises:
-            ValueError: it is no picture (h, w, 3; BGR, uint8).
-            ModelProblem: the model of masks is here and is refused, or fails.
-        """
-        face = quality.front(self.detect(picture))
-        if face is None:
-            return None
-        if self._masks is None:
-            try:
-                self._masks = MaskDetector(find(MASKED, self._where))
-            except ModelUnavailable:
-                return None
-        return self._masks.masked(picture, face)
-
 
 def load(where: Sequence[Path] | None = None) -> FacePipeline:
     """The pipeline, of the models in the folders ``where`` (the user's by default); takes a second or so.
@@ -120,7 +93,6 @@ def load(where: Sequence[Path] | None = None) -> FacePipeline:
         FaceDetector(first_of(DETECTORS, where)),
         Embedder(find(EMBEDDER, where)),
         Liveness([find(name, where) for name in LIVENESS]),
-        where,
     )
 
 

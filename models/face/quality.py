@@ -1,7 +1,7 @@
 """Whether a face can be compared in this picture; a look that cannot says why, and what would help."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,9 +10,6 @@ import numpy as np
 from drivers.api import FaceBox, Picture
 from models.face.align import Point
 from models.face.look import Poor
-
-COMPANY_WIDTH_PX_MIN = 60.0
-COMPANY_WIDTH_RATIO_MIN = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,17 +32,6 @@ class Gates:
 
 MATCHING = Gates()
 ENROLMENT = Gates(width_px_min=112.0)
-
-
-def front(faces: Collection[FaceBox]) -> FaceBox | None:
-    """The widest face: who stands in front."""
-    return max(faces, key=lambda face: face.width, default=None)
-
-
-def several(faces: Collection[FaceBox]) -> bool:
-    """Whether two people stand in front: a second face nearly as wide as the widest, and not far behind."""
-    widths = sorted((face.width for face in faces), reverse=True)
-    return len(widths) > 1 and widths[1] >= max(COMPANY_WIDTH_PX_MIN, COMPANY_WIDTH_RATIO_MIN * widths[0])
 
 
 def poor_box(face: FaceBox, picture: Picture, gates: Gates) -> Poor | None:

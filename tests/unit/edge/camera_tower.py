@@ -33,6 +33,7 @@ from drivers.api import (
 from drivers.links.capture import CaptureFile
 from drivers.links.opening import open_link
 from edge.face_checks import Detector, Grounds
+from edge.face_masks import Masks
 from edge.gateway import Gateway
 from edge.hosting import Host
 from edge.loading import load
@@ -148,6 +149,7 @@ class Tower:
         self.detector = Counting()
         self.problem: Exception | None = None
         self.grounds: Grounds | None = None
+        self.masks: Masks | None = None
 
     def find(self, name: str) -> Driver[Any]:
         if not name.startswith("test."):
@@ -173,6 +175,11 @@ class Tower:
             raise ModelUnavailable("model m is not here; run: cardea models pull m")
         return self.grounds
 
+    def open_masks(self) -> Masks:
+        if self.masks is None:
+            raise ModelUnavailable("model masks is not here; run: cardea models pull masks")
+        return self.masks
+
     def host(self, **fields: Any) -> Host:
         return Host(
             clock=self.clock,
@@ -196,6 +203,7 @@ class Tower:
         host = self.host(
             open_detector=self.open_detector,
             open_grounds=self.open_grounds,
+            open_masks=self.open_masks,
             status_file=self.path / "data" / "status.json",
         )
         gateway = Gateway(load(self.path / "gateway.toml", self.find), host)

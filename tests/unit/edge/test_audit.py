@@ -162,7 +162,8 @@ def test_any_flipped_byte_shows(tmp_path_factory, at, byte, flip):
     try:
         result = check(data).result
         assert isinstance(result, Break)
-        assert result.index in {at, at + 1}
+        renumbered = at == 0 and result.why == "the links before the first are missing"
+        assert renumbered or result.index in {at, at + 1}
     finally:
         alter(data, "UPDATE audit SET link = ? WHERE idx = ?", before, at)
 

@@ -248,9 +248,9 @@ def test_the_memory_for_repeated_alerts_is_bounded(sim: ModuleType) -> None:
         recorder.attach(store)
         alerts = Alerts("t", sim.SimClock(), sim.SimEntropy(1), recorder, Notes(sim.SimClock()))
         for n in range(RECENT_MAX + 1):
-            alerts.raise_(Alarm(alert=AlertKind.STATUS_RED, portal="lobby", subject=str(n)))
-        alerts.raise_(Alarm(alert=AlertKind.STATUS_RED, portal="lobby", subject=str(RECENT_MAX)))
-        alerts.raise_(Alarm(alert=AlertKind.STATUS_RED, portal="lobby", subject="0"))
+            alerts.raise_(Alarm(alert=AlertKind.STATUS_RED, portal="lobby", about=str(n)))
+        alerts.raise_(Alarm(alert=AlertKind.STATUS_RED, portal="lobby", about=str(RECENT_MAX)))
+        alerts.raise_(Alarm(alert=AlertKind.STATUS_RED, portal="lobby", about="0"))
         await asyncio.sleep(REPEAT_S / 2)
         assert len(store.rows) == RECENT_MAX + 2
 

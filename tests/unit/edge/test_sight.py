@@ -14,11 +14,10 @@ import cv2
 import numpy as np
 import pytest
 import structlog
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cardea.cli.main import main
 from cardea.contract.batches import Lane
+from cardea.contract.policy import Policy
 from cardea.contract.reasons import Reason
 from cardea.contract.records import (
     AlertCleared,
@@ -41,40 +40,17 @@ from drivers.links.video_source import silence
 from edge.alerts import Alarm
 from edge.availability import Availability
 from edge.face_checks import Detector, FaceChecks, Grounds
+from edge.face_masks import FaceMasks, Masks
 from edge.gateway import Gateway
 from edge.loading import load
 from edge.machine import missing, real_host
 from edge.second_opinion import SecondOpinion
-from edge.sight import RETRY_S, Around, Sight, several
+from edge.sight import RETRY_S, Around, Sight
+from models.face.company import several
 from models.registry import ModelTampered, ModelUnavailable
 from tests.unit.edge.camera_tower import CONFIG, Tower, crowd
 
 silence()
-# --- who counts as company -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("widths", "company"),
-    [
-        ((), False),
-        ((200,), False),
-        ((200, 140), True),
-        ((140, 200), True),
-        ((200, 139), False),
-        ((200, 139, 20), False),
-        ((80, 60), True),
-        ((80, 59.9), False),
-        ((59, 59), False),
-        ((20, 100, 90, 10), True),
-    ],
-)
-def test_company_is_a_second_face_nearly_as_wide(widths: tuple[float, ...], *, company: bool) -> None:
-    assert several(crowd(*widths)) is company
-
-
-@given(st.lists(st.floats(1, 2000), max_size=8), st.floats(1, 59))
-def test_small_faces_behind_change_nothing(widths: list[float], small: float) -> None:
-    assert several(crowd(*widths, small)) is several(crowd(*widths))
 
 
 # --- sight by itself -------------------------------------------------------------------------------
@@ -98,11 +74,13 @@ class Bench:
             wanted,
             Availability("faces", self, cameras=sorted(wanted)),
             checks,
+            FaceMasks((), self._no_policy, lambda _: False, Availability("masks", self)),
             SecondOpinion(checks, self._nobody),
             Around(
                 clock=self.clock,
                 open_detector=self._open,
                 open_grounds=self._no_grounds,
+                open_masks=self._no_masks,
                 expected=lambda: False,
                 report=self._report,
                 seen=self._take,
@@ -114,6 +92,12 @@ class Bench:
 
     def _no_grounds(self) -> Grounds:
         raise AssertionError("nobody is compared here")
+
+    def _no_masks(self) -> Masks:
+        raise AssertionError("nobody asks for masks here")
+
+    def _no_policy(self) -> Policy:
+        return Policy(target="tower-1", version=1)
 
     def _open(self) -> Detector:
         self.opened += 1
@@ -461,7 +445,10 @@ def test_check_says_that_the_model_is_missing(tmp_path: Path, monkeypatch: pytes
     tower = Tower(SystemClock(), SystemEntropy(), tmp_path)
     (tmp_path / "gateway.toml").write_text(CONFIG)
     settings = load(tmp_path / "gateway.toml", tower.find).settings
-    assert any("cardea models pull yunet_s_dynamic" in line for line in missing(settings, []))
+    assert any(
+        "cardea models pull yunet_s_dynamic" in line
+        for line in missing(settings, Policy(target="tower-1", version=1), [])
+    )
     with pytest.raises(ModelUnavailable):
         real_host(settings, SystemClock(), SystemEntropy()).open_detector()
     with pytest.raises(ModelUnavailable):
@@ -487,7 +474,7 @@ def test_a_real_host_finds_real_faces(
     tower = Tower(SystemClock(), SystemEntropy(), tmp_path)
     (tmp_path / "gateway.toml").write_text(CONFIG)
     settings = load(tmp_path / "gateway.toml", tower.find).settings
-    assert not any("model" in line for line in missing(settings, []))
+    assert not any("model" in line for line in missing(settings, Policy(target="tower-1", version=1), []))
     detector = real_host(settings, SystemClock(), SystemEntropy()).open_detector()
     couple: Any = cv2.imread(str(test_data / "face" / "deepface" / "couple.jpg"))
     assert several(detector.detect(couple))

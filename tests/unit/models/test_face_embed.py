@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from models import registry
-from models.face import EMBEDDER, detect, embed, quality
+from models.face import EMBEDDER, company, detect, embed
 from models.face.align import SIDE_PX, aligned
 from models.face.embed import Embedder
 from models.registry import FoundModel, ModelUnusable
@@ -84,7 +84,7 @@ def test_as_the_published_network_computes_it(test_data):
     compared = 0
     for path in sorted((test_data / "face" / "deepface").glob("*.jpg"))[:20]:
         picture: Any = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        face = quality.front(detector.detect(picture))
+        face = company.front(detector.detect(picture))
         assert face is not None
         chip = aligned(picture, face.landmarks)
         assert chip is not None

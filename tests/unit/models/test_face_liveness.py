@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from drivers.api import FaceBox
 from models import registry
-from models.face import LIVENESS, detect, liveness, quality
+from models.face import LIVENESS, company, detect, liveness
 from models.face.liveness import SCALES, SIDE_PX, Liveness, crop, softmax, too_close
 from models.registry import FoundModel, ModelUnusable
 
@@ -196,7 +196,7 @@ def detector(test_data):
 
 def live(both, detector, path):
     picture: Any = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    front = quality.front(detector.detect(picture))
+    front = company.front(detector.detect(picture))
     assert front is not None
     return both.live(picture, front)
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from drivers.api import FaceBox
 from models import registry
-from models.face import MASKED, detect, mask, quality
+from models.face import MASKED, company, detect, mask
 from models.face.mask import MaskDetector, around, mask_tensor, verdict
-from models.registry import FoundModel, ModelUnusable
+from models.registry import FoundModel, ModelTampered, ModelUnavailable, ModelUnusable
 
 MODEL = registry.manifest()[MASKED]
 FACE = np.array([0.4, 0.4, 0.6, 0.6], np.float32)
@@ -117,6 +117,16 @@ def verdicts(masks, detector, path):
 
 
 @real
+def test_item_32_a_model_that_is_another_or_missing_is_named(tmp_path, test_data):
+    with pytest.raises(ModelUnavailable, match=f"cardea models pull {MASKED}"):
+        mask.load([tmp_path])
+    (tmp_path / MODEL.file).write_bytes(b"something else")
+    with pytest.raises(ModelTampered, match=f"is not the model {MASKED}"):
+        mask.load([tmp_path])
+    assert isinstance(mask.load([test_data / "models"]), MaskDetector)
+
+
+@real
 def test_masks_in_a_crowd(masks, detector, test_data):
     """The man on the left wears none; of the eleven others, no mask is taken for a bare face."""
     first, *others = verdicts(masks, detector, test_data / "face" / "masked" / "img3.jpg")
@@ -132,7 +142,7 @@ def test_bare_faces_are_bare(masks, detector, test_data):
     said: list[bool | None] = []
     for path in sorted((test_data / "face" / "deepface").glob("img*.jpg"))[:25]:
         picture: Any = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        front = quality.front(detector.detect(picture))
+        front = company.front(detector.detect(picture))
         assert front is not None
         said.append(masks.masked(picture, front))
     assert said == [False] * 25

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drivers.api import FaceBox
 from models import registry
-from models.face import DETECTORS, EMBEDDER, LIVENESS, MASKED, pipeline
+from models.face import DETECTORS, EMBEDDER, LIVENESS, pipeline
 from models.face.align import SIDE_PX, TEMPLATE
 from models.face.detect import FaceDetector
 from models.face.known_answer import known_picture
@@ -55,9 +55,9 @@ class Networks:
         return 0.9
 
 
-def made(*faces, where=()) -> tuple[FacePipeline, Networks]:
+def made(*faces) -> tuple[FacePipeline, Networks]:
     networks: Any = Networks(*faces)
-    return FacePipeline(networks, networks, networks, where), networks
+    return FacePipeline(networks, networks, networks), networks
 
 
 def test_a_good_look_has_everything():
@@ -136,16 +136,11 @@ def test_too_close_is_no_liveness():
 )
 def test_what_is_no_picture_is_an_error_of_one_line(picture):
     whole, networks = made(face())
-    for method in (whole.detect, whole.look, whole.mask):
+    for method in (whole.detect, whole.look):
         with pytest.raises(ValueError, match=r"^not a picture of .*") as caught:
             method(picture)
         assert "\n" not in str(caught.value)
     assert networks.asked == []
-
-
-def test_without_its_model_nobody_knows_of_masks(tmp_path):
-    assert made(face(), where=[tmp_path])[0].mask(PICTURE) is None
-    assert made(where=[tmp_path])[0].mask(PICTURE) is None
 
 
 # --- with the models -----------------------------------------------------------------------------------
@@ -178,20 +173,6 @@ def test_a_model_that_is_missing_or_not_what_it_should_be_is_named(tmp_path, tes
 
 
 @real
-def test_item_32_a_mask_model_that_is_another_is_refused_by_name(tmp_path, test_data):
-    here = folder(tmp_path, test_data, *NEEDED)
-    whole = load([here])
-    picture: Any = cv2.imread(str(test_data / "face" / "masked" / "aizoo_demo2.jpg"), cv2.IMREAD_COLOR)
-    assert whole.mask(picture) is None
-    (here / registry.manifest()[MASKED].file).write_bytes(b"something else")
-    with pytest.raises(ModelTampered, match=f"is not the model {MASKED}"):
-        whole.mask(picture)
-    folder(tmp_path, test_data, MASKED)
-    assert whole.mask(picture) is True, "pulled meanwhile"
-    assert whole.mask(picture) is True
-
-
-@real
 def test_templates_are_of_the_published_file(whole):
     assert whole.model_sha256 == registry.manifest()[EMBEDDER].sha256
 
@@ -209,7 +190,6 @@ def test_no_picture_crashes_it(whole, shape, seed):
     for picture in (noise, noise[::-1, ::-1, ::-1], noise // 255 * 255):
         look = whole.look(picture)
         assert (look.face is None) is (look.poor is Poor.NO_FACE)
-        assert whole.mask(picture) in {None, True, False}
 
 
 @real

@@ -16,12 +16,10 @@ from models.face.quality import (
     ENROLMENT,
     MATCHING,
     Gates,
-    front,
     inside,
     poor_box,
     poor_chip,
     roll_deg,
-    several,
 )
 
 PICTURE = np.zeros((480, 640, 3), np.uint8)
@@ -32,10 +30,6 @@ GOOD = FaceBox(x=100, y=100, width=100, height=120, landmarks=EYES, score=0.9)
 def turned(degrees):
     turn = math.radians(degrees)
     return ((0.0, 0.0), (math.cos(turn), math.sin(turn)), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0))
-
-
-def wide(*widths):
-    return [replace(GOOD, width=width) for width in widths]
 
 
 @pytest.mark.parametrize(
@@ -107,26 +101,3 @@ def test_how_much_is_inside_is_a_part(x, y, width, height):
         assert part == pytest.approx(1.0)
     if x >= 640 or y >= 480 or x + width <= 0 or y + height <= 0:
         assert part == 0.0
-
-
-def test_the_widest_is_in_front():
-    assert front([]) is None
-    faces = wide(80.0, 120.0, 60.0)
-    assert front(faces) is faces[1]
-
-
-@pytest.mark.parametrize(
-    ("widths", "expected"),
-    [
-        ((), False),
-        ((200.0,), False),
-        ((200.0, 140.0), True),
-        ((200.0, 139.9), False),
-        ((80.0, 59.9), False),
-        ((60.0, 80.0), True),
-        ((50.0, 50.0), False),
-        ((30.0, 200.0, 150.0), True),
-    ],
-)
-def test_several_are_two_nearly_as_wide(widths, expected):
-    assert several(wide(*widths)) is expected
