@@ -43,6 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from cardea.runtime.allocator import give_back_large_blocks
     from cardea.runtime.clock import SystemClock, SystemEntropy
     from cardea.runtime.disk import StoreFailed
     from cardea.runtime.logs import configure as configure_logs
@@ -52,6 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from edge.machine import real_host
 
     configuration = load_configuration(arguments.config)
+    give_back_large_blocks()
     clock = SystemClock()
     configure_logs("gateway", clock)
     gateway = Gateway(configuration, real_host(configuration.settings, clock, SystemEntropy()))
