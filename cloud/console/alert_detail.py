@@ -1,4 +1,4 @@
-"""What an alert carries beside its kind, in the reader's words.
+"""What an alert carries beside its kind, and what became of it, in the reader's words.
 
 A gateway newer than this console may say more than is known here: that is shown as it came.
 """
@@ -11,6 +11,7 @@ from cardea.contract.screening import NotScreened
 from cardea.contract.zones import StopReason
 from cardea.runtime.i18n import Translator, msg
 from cardea.runtime.phrases import PHRASES
+from cloud.ledger.alert_life import Change
 
 LABELS: Mapping[str, str] = {
     "check": msg("Check"),
@@ -43,6 +44,22 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
     "outcome": {**PHRASES[Outcome]},
 }
 """The values that are words of ours."""
+CHANGES: Mapping[str, str] = {
+    Change.RAISED: msg("Raised"),
+    Change.REPEATED: msg("Raised again"),
+    Change.WORSENED: msg("Got worse"),
+    Change.REOPENED: msg("Came back"),
+    Change.CLEARED: msg("Cleared"),
+    Change.SUPERSEDED: msg("Older evidence came late"),
+    Change.ACKNOWLEDGED: msg("Acknowledged"),
+    Change.WITHDRAWN: msg("Acknowledgement withdrawn"),
+    Change.NOTED: msg("Noted"),
+}
+
+
+def happened(change: str, say: Translator) -> str:
+    """What an alert's history says of a change."""
+    return say.text(CHANGES[change]) if change in CHANGES else change
 
 
 def lines(detail: Mapping[str, str], say: Translator) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from nicegui import ui
 
 from cardea.runtime.i18n import msg
 from cardea.runtime.phrases import phrase
-from cloud.console.alert_detail import lines
+from cloud.console.alert_detail import happened, lines
 from cloud.console.live import Live
 from cloud.console.reader import Reader, place_of
 from cloud.console.style import SEVERITIES
@@ -108,7 +108,8 @@ class Alerts:
             with ui.scroll_area().style("height: 14rem"):
                 for event in events:
                     at = say.moment(event.at, self._reader.house.zone)
-                    ui.label(f"{at} · {event.change} · {event.who} · {event.note}").classes("text-caption")
+                    said = (at, happened(event.change, say), event.who, event.note)
+                    ui.label(" · ".join(filter(None, said))).classes("text-caption")
             if alert.acknowledged_at is None:
                 self._acknowledge(alert, dialog)
             else:

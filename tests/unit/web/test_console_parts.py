@@ -25,6 +25,7 @@ from cloud.console.curves import Window
 from cloud.console.reader import address_of, device_address
 from cloud.console.style import CYCLES, SCREENINGS, STANDINGS, UNFIT_LOOK, ZONES
 from cloud.console.zones import worst_first
+from cloud.ledger.alert_life import Change
 from cloud.ledger.views import OpenAlert, WallSite, WallZone, ZoneRow
 from cloud.series.store import Latest, Point
 from cloud.thermometers import LIVE_S, thermometers, warmest
@@ -418,3 +419,10 @@ def test_every_check_that_can_be_unavailable_has_a_name():
     for name in named:
         ((_, value),) = alert_detail.lines({"check": name}, EN)
         assert value != name
+
+
+def test_an_alerts_history_is_said_in_the_readers_words():
+    zh = translator(Language.ZH_CN)
+    assert set(alert_detail.CHANGES) == set(Change)
+    assert alert_detail.happened("raised", zh) == "发生"
+    assert alert_detail.happened("of a newer aggregator", zh) == "of a newer aggregator"
