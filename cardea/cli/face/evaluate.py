@@ -71,9 +71,9 @@ def _liveness(args: argparse.Namespace) -> tuple[dict[str, object], str]:
     from cardea.cli.face.evaluation_liveness import liveness
     from cardea.cli.face.evaluation_text_liveness import told
     from cardea.cli.face.faces import pipeline
-    from cardea.cli.face.labels import KIND, read_labels
+    from cardea.cli.face.labels import read_kinds
 
-    labelled = read_labels(args.labels, KIND)
+    labelled = read_kinds(args.labels)
     networks = pipeline()
     report = liveness(args.labels, labelled, networks, _thresholds(args, networks.model_sha256).live_min)
     return report, told(report)

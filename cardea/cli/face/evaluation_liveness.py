@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cardea.cli.errors import CommandError
 from cardea.cli.face.evaluation_pictures import TOO_CLOSE, looked_at, why_not
-from cardea.cli.face.labels import Labelled
+from cardea.cli.face.labels import Labelled, is_living
 from models.binomial import CONFIDENCE
 from models.face import LIVENESS
 from models.face.evaluation.liveness import BONA_FIDE, Kind, Presentation, liveness_rates
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from models.face.pipeline import FacePipeline
 
 CALLED = "basic, uncertified"
-_LIVING = frozenset({BONA_FIDE, "bonafide", "live"})
 
 
 def liveness(
@@ -68,8 +67,7 @@ def _presentations(
     each: Labelled, seen: "tuple[Look, float | None] | str"
 ) -> tuple[Presentation, Presentation]:
     """What the networks say by themselves, and what a door, which does not ask them of every face, takes."""
-    kind = each.label.casefold().replace(" ", "_").replace("-", "_")
-    name = BONA_FIDE if kind in _LIVING else each.label
+    name = BONA_FIDE if is_living(each.label) else each.label
     if isinstance(seen, str):
         nothing = Presentation(name, None, seen)
         return nothing, nothing

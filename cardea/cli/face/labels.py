@@ -17,7 +17,8 @@ LABEL_CHARS_MAX = 200
 SEPARATORS = (",", ";", "\t")
 PATH = "path"
 IDENTITY = ("identity",)
-KIND = ("kind", "species")
+KIND = ("kind", "species", "label")
+LIVING = frozenset({"bona_fide", "bonafide", "live", "living", "real", "genuine"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,31 @@ def read_labels(file: Path, columns: Sequence[str]) -> tuple[Labelled, ...]:
     return tuple(found)
 
 
+def read_kinds(file: Path) -> tuple[Labelled, ...]:
+    """The pictures of ``file``, labelled by their kind: bona fide, or the name of a species of attack.
+
+    A table of path and identity will do where somebody in it is called living: its identities are kinds.
+
+    Raises:
+        CommandError: as for :func:`read_labels`.
+    """
+    try:
+        return read_labels(file, KIND)
+    except CommandError as error:
+        try:
+            labelled = read_labels(file, IDENTITY)
+        except CommandError:
+            raise error from None
+        if not any(is_living(each.label) for each in labelled):
+            raise
+        return labelled
+
+
+def is_living(kind: str) -> bool:
+    """Whether a kind of presentation is the living person."""
+    return kind.casefold().replace(" ", "_").replace("-", "_") in LIVING
+
+
 def _rows(file: Path) -> Iterator[tuple[int, Sequence[str]]]:
     """Rows that are not blank, with the line each ends in."""
     content = read_bounded(file, FILE_BYTES_MAX)
@@ -97,6 +123,7 @@ _OTHER = {
     "identity": "an evaluation without --liveness",
     "kind": "cardea face evaluate --liveness",
     "species": "cardea face evaluate --liveness",
+    "label": "cardea face evaluate --liveness",
 }
 
 

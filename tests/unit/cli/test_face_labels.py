@@ -112,6 +112,32 @@ def test_a_table_for_recognition_is_not_one_for_liveness(folder):
                          "without --liveness")  # fmt: skip
 
 
+def kinds(folder, content):
+    (folder / "t.csv").write_text(content)
+    return [each.label for each in labels.read_kinds(folder / "t.csv")]
+
+
+def test_kinds_may_stand_under_identity_where_somebody_is_called_living(folder):
+    (folder / "b.jpg").touch()
+    assert kinds(folder, "path,identity\na.jpg,Bona-fide\nb.jpg,phone\n") == ["Bona-fide", "phone"]
+    assert kinds(folder, "path,identity,kind\na.jpg,live,paper\n") == ["paper"]
+    assert kinds(folder, "path,label\na.jpg,live\n") == ["live"]
+    with pytest.raises(CommandError, match="needs the columns path,kind, has 'path,identity'"):
+        kinds(folder, "path,identity\na.jpg,Li\nb.jpg,phone\n")
+    with pytest.raises(CommandError, match=r"line 2: no\.jpg is not there"):
+        kinds(folder, "path,kind\nno.jpg,live\n")
+    with pytest.raises(CommandError, match="needs the columns path,kind, has 'name,what'"):
+        kinds(folder, "name,what\na.jpg,live\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "living"),
+    [("bona_fide", True), ("Bona fide", True), ("LIVE", True), ("real", True), ("phone", False), ("", False)],
+)
+def test_who_is_living(kind, living):
+    assert labels.is_living(kind) is living
+
+
 def test_a_table_has_an_end(folder, monkeypatch):
     monkeypatch.setattr(labels, "ROWS_MAX", 1)
     assert refusal(folder, "path,identity\na.jpg,Li\nb.jpg,Li\n") == (
