@@ -28,6 +28,8 @@ below it by chance with a probability of 4.8 % (chi-square, 99 degrees of freedo
 0.35 °C in 4 of a million; in the FDA's clinical data the canthi of people without fever differ by 0.53 °C."""
 ORAL_SD_C = 0.277
 """Standard deviation of the true oral temperatures of people without fever."""
+SHOWN_C = (-50.0, 200.0)
+"""Whatever a thermometer for people shows of a blackbody, and however wrong, lies within."""
 BELIEVABLE_C = (30.0, 45.0)
 """No skin in front of a terminal is colder or warmer; 0 is how terminals say "not measured"."""
 FEVER_C = 1.0
@@ -103,8 +105,8 @@ def sweep(pairs: Sequence[tuple[float, float]]) -> Sweep:
         ValueError: a point is missing, or something is not a number.
     """
     ordered = sorted(pairs)
-    if not all(math.isfinite(value) for pair in ordered for value in pair):
-        raise ValueError("a sweep is made of numbers")
+    if not all(SHOWN_C[0] <= value <= SHOWN_C[1] for pair in ordered for value in pair):
+        raise ValueError(f"a sweep is made of temperatures, from {SHOWN_C[0]:.0f} to {SHOWN_C[1]:.0f} °C")
     for point in range(POINTS):
         at_c = SWEEP_C[0] + point * STEP_C
         if not any(abs(reference_c - at_c) <= ALIKE_C for reference_c, _ in ordered):

@@ -23,6 +23,8 @@ MAD_TO_SD = 1.4826
 NOISE_PX = 0.1
 """Nobody marks a point more exactly."""
 OUTLIER_SD = 4.0
+PX_MAX = 1e6
+"""No picture has so many rows or columns."""
 ROUNDS = 30
 WELL_POSED = 1e-4
 """Least singular value against the greatest, columns scaled: below, some direction was not shown."""
@@ -104,8 +106,9 @@ def _tables(pairs: Sequence[Pair]) -> tuple[Matrix, Matrix]:
         raise NotRegistrable(f"{len(pairs)} pairs are too few: at least {PAIRS_MIN}, better 20")
     design = np.array([(p.visible_x, p.visible_y, 1.0, p.interocular_px) for p in pairs])
     wanted = np.array([(p.thermal_x, p.thermal_y) for p in pairs])
-    if not (np.isfinite(design).all() and np.isfinite(wanted).all() and (design[:, 3] > 0).all()):
-        raise NotRegistrable("a pair holds something that is no number, or eyes without a distance")
+    pixels = np.hstack((design, wanted))
+    if not ((np.abs(pixels) <= PX_MAX).all() and (design[:, 3] > 0).all()):
+        raise NotRegistrable("a pair holds something that is no pixel's number, or eyes without a distance")
     if design[:, 3].max() < SPAN_MIN * design[:, 3].min():
         raise NotRegistrable(
             "all pairs are about equally far away, which shows no parallax: "

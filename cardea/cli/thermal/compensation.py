@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cardea.cli.bounded_file import read_bounded
 from cardea.cli.errors import CommandError
+from cardea.cli.thermal.named_columns import Row, named_rows
 from models.thermal.compensation import (
     ORAL_SD_C,
     READINGS,
@@ -95,21 +96,19 @@ def _columns(path: Path, names: Sequence[str]) -> list[tuple[float, ...]]:
     """
     content = read_bounded(path, BYTES_MAX)
     try:
-        table = csv.DictReader(content.decode("utf-8-sig").splitlines())
-        missing = [name for name in names if name not in (table.fieldnames or ())]
-        if missing:
-            raise CommandError(f"{path}: no column {missing[0]!r}; it needs: {', '.join(names)}")
-        return [_numbers(path, number, row, names) for number, row in enumerate(table, 2)]
+        columns, rows = named_rows(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise CommandError(f"{path}: is not UTF-8 text") from None
     except csv.Error as error:
         raise CommandError(f"{path}: is no CSV: {error}") from error
+    missing = [name for name in names if name not in columns]
+    if missing:
+        raise CommandError(f"{path}: no column {missing[0]!r}; it needs: {', '.join(names)}")
+    return [_numbers(path, row, names) for row in rows]
 
 
-def _numbers(
-    path: Path, line: int, row: dict[str | None, str | None], names: Sequence[str]
-) -> tuple[float, ...]:
+def _numbers(path: Path, row: Row, names: Sequence[str]) -> tuple[float, ...]:
     try:
-        return tuple(float(row[name] or "") for name in names)
+        return tuple(row.number(name) for name in names)
     except ValueError:
-        raise CommandError(f"{path}: line {line}: {', '.join(names)} must be numbers") from None
+        raise CommandError(f"{path}: line {row.line}: {', '.join(names)} must be numbers") from None

@@ -2,12 +2,13 @@
 
 import csv
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cardea.cli.bounded_file import read_bounded
 from cardea.cli.errors import CommandError
+from cardea.cli.thermal.named_columns import Row, named_rows
 from models.thermal.register import Pair
 
 ROWS_MAX = 10_000
@@ -30,48 +31,46 @@ def read_pairs(path: Path) -> Pairs:
     Raises:
         CommandError: it cannot be read, has other columns, or holds what is no number.
     """
-    rows = _rows(path)
-    columns = rows[0].keys() if rows else frozenset[str]()
-    if set(POINTS) <= columns:
-        return Pairs(tuple(_pair(path, number, row) for number, row in enumerate(rows, 2)))
-    if set(PICTURES) <= columns:
+    columns, rows = _table(path)
+    if set(POINTS) <= set(columns):
+        return Pairs(tuple(_pair(path, row) for row in rows))
+    if set(PICTURES) <= set(columns):
         return _from_pictures(path.parent, rows)
     raise CommandError(f"{path}: needs the columns {','.join(POINTS)} or {','.join(PICTURES)}")
 
 
-def _rows(path: Path) -> list[Mapping[str, str]]:
+def _table(path: Path) -> tuple[Sequence[str], Sequence[Row]]:
     content = read_bounded(path, FILE_BYTES_MAX)
     try:
-        lines = content.decode("utf-8-sig").splitlines()
-        rows = [row for row, _ in zip(csv.DictReader(lines), range(ROWS_MAX), strict=False)]
+        columns, rows = named_rows(content.decode("utf-8-sig"))
     except (UnicodeDecodeError, csv.Error):
         raise CommandError(f"{path}: is no CSV in UTF-8") from None
-    return [{key.strip(): (value or "").strip() for key, value in row.items() if key} for row in rows]
+    return columns, rows[:ROWS_MAX]
 
 
-def _pair(path: Path, number: int, row: Mapping[str, str]) -> Pair:
+def _pair(path: Path, row: Row) -> Pair:
     values: list[float] = []
     for name in POINTS:
         try:
-            values.append(float(row[name]))
+            values.append(row.number(name))
         except ValueError:
-            raise CommandError(f"{path}: row {number}: {name}: {row[name]!r} is no number") from None
+            raise CommandError(f"{path}: row {row.line}: {name}: {row.cells[name]!r} is no number") from None
     return Pair(*values)
 
 
-def _from_pictures(folder: Path, rows: Sequence[Mapping[str, str]]) -> Pairs:
+def _from_pictures(folder: Path, rows: Sequence[Row]) -> Pairs:
     """Two pairs of points, the canthi, for each pair of pictures that shows them."""
     from cardea.cli.thermal.register_pictures import PictureUnusable, canthi_of
 
     find = canthi_of()
     pairs: list[Pair] = []
     left_out: list[str] = []
-    for number, row in enumerate(rows, 2):
-        _progress(number - 1, len(rows))
+    for done, row in enumerate(rows, 1):
+        _progress(done, len(rows))
         try:
-            pairs += find(folder / row["visible"], folder / row["thermal"])
+            pairs += find(folder / row.cells["visible"], folder / row.cells["thermal"])
         except PictureUnusable as error:
-            left_out.append(f"row {number}: {error}")
+            left_out.append(f"row {row.line}: {error}")
     return Pairs(tuple(pairs), tuple(left_out))
 
 

@@ -162,5 +162,8 @@ def _timed(path: Path, frame: ThermalFrameCaptured) -> ThermalFrameCaptured:
         taken_s = frame.device_utc.timestamp()
     if taken_s is None:
         raise CommandError(f"{path}: its frames do not say when they were taken; a clip of people does")
-    at = Instant(taken_s, dt.datetime.fromtimestamp(taken_s, dt.UTC), ClockQuality.UNSYNCHRONISED)
-    return replace(frame, at=at)
+    try:
+        taken = dt.datetime.fromtimestamp(taken_s, dt.UTC)
+    except (OverflowError, ValueError, OSError):
+        raise CommandError(f"{path}: {taken_s:g} s is no time at which a frame can have been taken") from None
+    return replace(frame, at=Instant(taken_s, taken, ClockQuality.UNSYNCHRONISED))

@@ -54,6 +54,27 @@ def test_points_become_a_registration(table: Path, capsys) -> None:
     assert written.place(RIG.visible(0, 0, 700.0), 81.0) == pytest.approx(RIG.thermal(0, 0, 700.0), abs=1e-3)
 
 
+def _german(text: str) -> str:
+    return text.replace(",", ";").replace(".", ",")
+
+
+def _tabs(text: str) -> str:
+    return text.replace(",", "\t").replace("visible_x", " Visible_X ")
+
+
+def _blank_lines(text: str) -> str:
+    return "\ufeff" + text.replace("\n", "\r\n,,,,\r\n\r\n")
+
+
+@pytest.mark.parametrize("written", [_german, _tabs, _blank_lines])
+def test_a_table_of_any_spreadsheet_says_the_same(table: Path, capsys, written) -> None:
+    table.write_text(written(points()), encoding="utf-8")
+    assert main(["thermal", "register", str(table), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["pairs"], report["outliers"]) == (24, [])
+    assert report["thermal_camera_mm"]["right"] == pytest.approx(60.0, abs=1.0)
+
+
 def test_people_read_what_came_of_it(table: Path, capsys) -> None:
     table.write_text(points() + "\n640,360,10,20,70\n")
     assert main(["thermal", "register", str(table)]) == 0
@@ -82,6 +103,8 @@ def test_a_bad_registration_is_said_to_be_bad(table: Path, capsys) -> None:
         (points().replace("visible_x", "visible_x ").replace("\n", "\nwest", 1), "row 2: visible_x"),
         ("\n".join(points().splitlines()[:3]), "2 pairs are too few"),
         (points([(x, y, 900.0) for x, y, _ in PLACES]), "no parallax"),
+        (points() + "\n1e300,360,10,20,70", "no pixel's number"),
+        (points() + "\n\n1,2,3", "row 27: thermal_y: '' is no number"),
     ],
 )
 def test_bad_tables_are_one_line(table: Path, capsys, content, why) -> None:

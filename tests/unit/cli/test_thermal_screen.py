@@ -193,6 +193,16 @@ def test_what_is_no_clip_is_one_line_and_status_2(name: str, run: Run, tmp_path:
     assert name in err
 
 
+@pytest.mark.parametrize("up_s", [-1e300, -1e12, 1e12, 1e18, 1e300])
+def test_a_time_that_is_none_is_one_line_and_status_2(up_s: float, run: Run, tmp_path: Path) -> None:
+    frames = np.full((2, 120, 160), 29600, np.uint16)
+    path = save(tmp_path / "times.npz", frames, up_s=up_s)
+    status, out, err = run(path, "--reference-c", 37, "--json")
+    assert (status, out) == (2, "")
+    assert f"times.npz: {up_s:g} s is no time" in err
+    assert len(err.strip().splitlines()) == 1
+
+
 def test_a_file_that_is_not_there_is_one_line(run: Run, tmp_path: Path) -> None:
     status, _, err = run(tmp_path / "no.npz", "--reference-c", 37)
     assert status == 2

@@ -251,6 +251,22 @@ def test_readings_with_more_fevers_than_a_morning_has(ran: Run, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
+    ("comma", "point", "names"),
+    [
+        (";", ",", "reference_c;reading_c"),
+        ("\t", ".", "Reference_C\tReading_C"),
+        (",", ".", "reading_c, reference_c"),
+    ],
+)
+def test_a_sweep_of_any_spreadsheet(ran: Run, tmp_path: Path, comma: str, point: str, names: str) -> None:
+    rows = [f"{35 + n / 4}{comma}{35 + n / 4}".replace(".", point) for n in range(21)]
+    path = tmp_path / "sweep.csv"
+    path.write_text("\r\n".join([names, *rows, "", comma, ""]), encoding="utf-8-sig")
+    status, out, _ = ran("--sweep", path, "--json")
+    assert (status, json.loads(out)["points"]) == (0, 21)
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         ("reading_c\n36.5\nwarm\n", "line 3: reading_c must be numbers"),
@@ -285,6 +301,8 @@ def test_a_sweep_with_a_hole_or_without_end(ran: Run, tmp_path: Path) -> None:
     status, _, err = ran("--sweep", path)
     assert status == 2
     assert "no reading at 37.00 °C" in err
+    path.write_text("reference_c,reading_c\n" + "1e308,36\n")
+    assert "from -50 to 200 °C" in ran("--sweep", path)[2]
     path.write_text("reference_c,reading_c\n" + "36,36\n" * 1001)
     assert "at most 1000 points" in ran("--sweep", path)[2]
 

@@ -86,7 +86,13 @@ def test_a_sweep_with_a_hole_is_none(missing: int) -> None:
         sweep(pairs)
 
 
-@pytest.mark.parametrize("pairs", [[], [(math.nan, 36.0)], [*[(t, t) for t in POINTS_C], (36.0, math.inf)]])
+WHOLE = [(t, t) for t in POINTS_C]
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [[], [(math.nan, 36.0)], [*WHOLE, (36.0, math.inf)], [*WHOLE, (1e308, 36.0)], [*WHOLE, (36.0, -51.0)]],
+)
 def test_what_is_no_sweep_is_refused(pairs: list[tuple[float, float]]) -> None:
     with pytest.raises(ValueError, match="sweep"):
         sweep(pairs)

@@ -137,7 +137,8 @@ def test_noise_and_wrong_pairs_do_little_harm() -> None:
         (pairs_of(RIG, PLACES[:2]), "too few"),
         (pairs_of(RIG, [(x, y, 800.0) for x, y, _ in PLACES]), "parallax"),
         ([Pair(float(i), float(i), 1.0 * i, 2.0 * i, 50.0 + 9 * i) for i in range(8)], "one line"),
-        ([replace(pair, thermal_x=math.nan) for pair in pairs_of(RIG, PLACES)], "no number"),
+        ([replace(pair, thermal_x=math.nan) for pair in pairs_of(RIG, PLACES)], "no pixel's number"),
+        ([replace(pair, visible_y=1e300) for pair in pairs_of(RIG, PLACES)], "no pixel's number"),
     ],
 )
 def test_pairs_that_say_too_little_are_refused_with_what_to_add(pairs, why) -> None:
