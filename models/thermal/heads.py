@@ -36,6 +36,9 @@ GROWN_MAX = 1.3
 """Within a second nobody who stands there comes so much nearer."""
 UP_PX_MIN = 8.0
 """Smaller faces do not say where up is."""
+NECK = 0.2
+"""By so many radii at least the middle of a person's warm pixels lies below that of the face: a bare neck,
+about a radius wide and long, moves it by a quarter, a warm chest by more."""
 HEADS_MAX = 4
 """In one piece of warm pixels."""
 GROUP_PX_MIN = 20
@@ -159,7 +162,7 @@ def _up(circle: Circle, group: Group, warm: Mask) -> Up | None:
     moments = cv2.moments(warm, binaryImage=True)
     down = circle.row - group.top - moments["m01"] / moments["m00"]
     right = circle.column - group.left - moments["m10"] / moments["m00"]
-    return pointing(down, right) if math.hypot(down, right) >= 0.5 * circle.radius_px else None
+    return pointing(down, right) if math.hypot(down, right) >= NECK * circle.radius_px else None
 
 
 def _is_housing(circle: Circle, discs: Iterable[Circle]) -> bool:

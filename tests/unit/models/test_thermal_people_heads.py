@@ -16,6 +16,7 @@ from models.thermal.disc import Circle
 from models.thermal.face_shape import faces
 from models.thermal.heads import Head, heads
 from models.thermal.radiometry import radiometer
+from models.thermal.tracks import VOTES_MIN, Tracks
 from models.thermal.warm_regions import GROUPS_MAX, Known
 
 METER = radiometer(LinearScale(gain_c=0.01, offset_c=-273.15), None)
@@ -90,6 +91,33 @@ def test_a_camera_may_stand_on_its_side_and_people_say_so(turns: int) -> None:
     assert head.up == UPS[turns]
     (again,) = found(turned, UPS[turns])
     assert 2.0 * again.circle.radius_px == pytest.approx(34, rel=0.25)
+
+
+def buttoned_up(temps_c: Any, row: float, column: float, width_px: float, skin_c: float = SKIN_C) -> Any:
+    """Somebody whose clothes begin below the neck and are as cold as any."""
+    person(temps_c, row, column, width_px, skin_c=skin_c)
+    half = 0.5 * width_px
+    temps_c[round(row + 2.2 * half) :, round(column - 3 * half) : round(column + 3 * half)] = CLOTHES_C
+    return temps_c
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_bare_neck_alone_says_where_up_is(turns: int) -> None:
+    frame = np.rot90(counts(buttoned_up(wall(), 45.0, 80.0, 34.0)), turns).copy()
+    (head,) = heads(frame, METER, ERROR_C, known=Known())
+    assert head.up == UPS[turns]
+
+
+def test_who_is_well_beside_somebody_with_a_fever_is_another_person() -> None:
+    alone = counts(buttoned_up(wall(), 45.0, 45.0, 32.0))
+    tracks = Tracks()
+    for number in range(VOTES_MIN):
+        tracks = tracks.step(heads(alone, METER, ERROR_C), number / 9.0)
+    both = buttoned_up(buttoned_up(wall(), 45.0, 45.0, 32.0), 45.0, 105.0, 32.0, skin_c=38.0)
+    faces_c = [
+        head.warmest_c + ERROR_C for head in heads(counts(both), METER, ERROR_C, known=Known(up=tracks.up))
+    ]
+    assert sorted(faces_c) == pytest.approx([SKIN_C, 38.0], abs=0.3)
 
 
 def test_glasses_do_not_cut_a_face_in_two() -> None:
