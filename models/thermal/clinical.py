@@ -23,6 +23,8 @@ FIRST_ROWS = 20
 """The names stand within these."""
 PLAUSIBLE_C = (25.0, 45.0)
 _ROUND = re.compile(r"(?P<site>[A-Za-z]\w*?)_?(?P<round>[1-9])", re.ASCII)
+_SUBJECT = re.compile(r"(\w+)-\d+", re.ASCII)
+"""The day and the number of the visit, as ``161117-1``."""
 _ORDERED = re.compile(r"\d{2}(\d{2})?-\d{2}-\d{2}")
 _TIME = re.compile(r"\s*(\d{1,2}):(\d{2})(?::(\d{2}))?\s*([AaPp]?)[Mm]?\s*")
 
@@ -106,7 +108,8 @@ def visits(
     """The visits that have an oral temperature and one of the site: the mean of the asked ``rounds``.
 
     ``site`` and ``oral`` are names in ``named``. Days are counted in order of date where dates are written
-    year first, else in the table's own order; times order the visits of a day.
+    year first, else in the table's own order; times order the visits of a day. Without dates the subjects'
+    names tell the day, where they begin with one; otherwise all visits are of one.
     """
     offsets = named.sites.get(OFFSET, {})
     skipped: Counter[str] = Counter()
@@ -115,7 +118,7 @@ def visits(
         cells = [_cell(row, named.sites[site][each]) for each in rounds if each in named.sites[site]]
         oral_text = _cell(row, named.oral[oral])
         visit = _Visit(
-            day=_cell(row, named.others.get("date", len(row))) or _cell(row, 0).partition("-")[0],
+            day=_cell(row, named.others.get("date", len(row))) or _day_of_subject(row, named),
             at_s=_seconds(_cell(row, named.others.get("time", len(row)))),
             surface_c=_mean(cells),
             oral_c=number_of(oral_text),
@@ -141,6 +144,12 @@ def visits(
         offset_c=np.array([visit.offset_c for visit in kept], dtype=np.float64),
         skipped=dict(skipped),
     )
+
+
+def _day_of_subject(row: Sequence[str], named: Columns) -> str:
+    """By the column of subjects, which is the first one where none is called so."""
+    read = _SUBJECT.fullmatch(_cell(row, named.others.get("subjectid", 0)))
+    return read[1] if read is not None else ""
 
 
 def _order(days: Sequence[str]) -> Mapping[str, int]:

@@ -111,6 +111,29 @@ def test_one_round_and_the_other_oral_column() -> None:
     assert found.oral_c.tolist() == [37.6, 37.0]
 
 
+@pytest.mark.parametrize(
+    ("first", "cells", "days"),
+    [
+        ("", ["0", "1", "2"], [0, 0, 1]),
+        ("Gender", ["Male", "Female", "Male"], [0, 0, 1]),
+        ("SubjectID", ["P1", "P2", "P3"], [0, 0, 0]),
+    ],
+)
+def test_only_a_column_of_subjects_tells_the_day(first: str, cells: list[str], days: list[int]) -> None:
+    subjects = ["161117-1", "161117-2", "161118-1"]
+    named = "" if first == "SubjectID" else "SubjectID"
+    rows = [[first, "canthiMax1", "aveOralF", named]]
+    rows += [[cell, "35.1", "36.9", subject] for cell, subject in zip(cells, subjects, strict=True)]
+    found = visits(rows, columns(rows), site="canthiMax", oral="aveOralF", rounds=(1,))
+    assert found.days.tolist() == days
+
+
+def test_where_nothing_tells_the_day_all_visits_are_of_one() -> None:
+    rows = [["Gender", "canthiMax1", "aveOralF"], ["Male", "35.1", "36.9"], ["Female", "35.2", "37.0"]]
+    found = visits(rows, columns(rows), site="canthiMax", oral="aveOralF", rounds=(1,))
+    assert found.days.tolist() == [0, 0]
+
+
 def test_without_dates_and_times_subjects_tell_the_day_and_the_table_the_order() -> None:
     rows = [
         ["SubjectID", "canthiMax1", "aveOralF"],
