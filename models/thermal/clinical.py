@@ -72,7 +72,7 @@ class Visits:
 
 def columns(rows: Sequence[Sequence[str]]) -> Columns:
     """The table's columns by name. Raises NotClinical where no row names any."""
-    counts = [sum(_ROUND.fullmatch(name_of(cell)) is not None for cell in row) for row in rows[:FIRST_ROWS]]
+    counts = [sum(map(_is_round, {name_of(cell) for cell in row})) for row in rows[:FIRST_ROWS]]
     most = max(counts, default=0)
     if most == 0:
         raise NotClinical("no row names columns like canthiMax1: this is not a table of the clinical layout")
@@ -90,6 +90,10 @@ def columns(rows: Sequence[Sequence[str]]) -> Columns:
     oral = {name: index for name, index in others.items() if name.casefold().startswith(ORAL.casefold())}
     rest = {name.casefold(): index for name, index in others.items()}
     return Columns(header=header, sites=_mended(sites), oral=oral, others=rest)
+
+
+def _is_round(name: str) -> bool:
+    return _ROUND.fullmatch(name) is not None
 
 
 def _mended(sites: Mapping[str, Mapping[int, int]]) -> Mapping[str, Mapping[int, int]]:

@@ -157,6 +157,10 @@ cell = st.text(max_size=6) | st.sampled_from(
 )
 
 
+def test_a_row_that_says_one_name_over_and_over_is_no_header() -> None:
+    assert read([*ROWS[:3], ["canthiMax1"] * 50]).surface_c.size == read(ROWS[:3]).surface_c.size == 1
+
+
 @given(st.lists(st.lists(cell, max_size=15), max_size=12))
 def test_whatever_a_table_holds_it_is_read_or_refused(rows: list[list[str]]) -> None:
     table = [*ROWS[:3], *rows]
