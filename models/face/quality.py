@@ -23,12 +23,16 @@ class Gates:
     roll_deg_max: float = 30.0
     """By how much the line of the eyes may slope."""
     sharpness_min: float = 60.0
-    """Variance of the Laplacian of the chip's grey values."""
+    """Variance of the Laplacian of the chip's grey values; below ``CONTRAST_USUAL``, as if it had that."""
     brightness_min: float = 40.0
     """Mean of the chip's grey values."""
     contrast_min: float = 20.0
     """Their standard deviation."""
 
+
+CONTRAST_USUAL = 50.0
+"""Standard deviation of the grey values of a chip lit as usual. The Laplacian's variance falls with the
+square of the contrast: less light is no blur."""
 
 MATCHING = Gates()
 ENROLMENT = Gates(width_px_min=112.0)
@@ -48,9 +52,11 @@ def poor_chip(chip: Picture, gates: Gates) -> Poor | None:
     grey = cv2.cvtColor(chip, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
     if grey.mean() < gates.brightness_min:
         return Poor.DARK
-    if grey.std() < gates.contrast_min:
+    contrast = float(grey.std())
+    if contrast < gates.contrast_min:
         return Poor.FLAT
-    return None if sharpness(grey) >= gates.sharpness_min else Poor.BLURRED
+    usual = max(CONTRAST_USUAL, contrast)
+    return None if sharpness(grey) * usual**2 >= gates.sharpness_min * contrast**2 else Poor.BLURRED
 
 
 def inside(face: FaceBox, picture: Picture) -> float:

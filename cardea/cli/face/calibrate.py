@@ -89,7 +89,7 @@ def _calibrated(args: argparse.Namespace, found: "Acquired", target: "Target") -
         odd = found.pictures[error.picture]
         raise CommandError(f"{args.labels}: line {odd.line}: {odd.shown} {error}") from None
     except (CannotCalibrate, NotComparable) as error:
-        raise CommandError(f"{args.labels}: {error}{_failed(found)}") from None
+        raise CommandError(f"{args.labels}: {error}{found.remark}") from None
     return _with_confidence(found, pairs, target, made)
 
 
@@ -109,11 +109,6 @@ def _searches(found: "Acquired") -> "Searches | None":
             file=sys.stderr,
         )
     return searches
-
-
-def _failed(found: "Acquired") -> str:
-    tried = len(found.pictures) + len(found.failures)
-    return f" ({len(found.failures)} of {tried} pictures gave no face)" if found.failures else ""
 
 
 def _with_confidence(

@@ -62,8 +62,7 @@ def _recognition(args: argparse.Namespace) -> tuple[dict[str, object], str]:
     try:
         report = recognition(args.labels, found, thresholds, SEED if args.seed is None else args.seed)
     except NotComparable as error:
-        failed = f" ({len(found.failures)} of {len(labelled)} gave no face)" if found.failures else ""
-        raise CommandError(f"{args.labels}: {error}{failed}") from None
+        raise CommandError(f"{args.labels}: {error}{found.remark}") from None
     return report, told(report)
 
 

@@ -47,6 +47,15 @@ class Acquired:
         """How many failed, by reason."""
         return Counter(each.reason for each in self.failures)
 
+    @property
+    def remark(self) -> str:
+        """How many cannot be used and why, in brackets after a space; empty where all can."""
+        if not self.failures:
+            return ""
+        tried = len(self.pictures) + len(self.failures)
+        why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in self.reasons.most_common())
+        return f" ({len(self.failures)} of {tried} pictures cannot be used: {why})"
+
 
 def acquired(labelled: Sequence[Labelled]) -> Acquired:
     """An embedding of each picture that shows a face. Raises CommandError where a model is not here."""

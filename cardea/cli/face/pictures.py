@@ -10,8 +10,9 @@ from cardea.cli.face.picture_size import picture_size
 if TYPE_CHECKING:
     from drivers.api import Picture
 
-BYTES_MAX = 32 * 1024 * 1024
 PIXELS_MAX = 40_000_000
+BYTES_MAX = 4 * PIXELS_MAX
+"""A BMP or PPM of so many pixels, uncompressed, and what stands before them."""
 KINDS = "JPEG, PNG, BMP, WebP, PGM or PPM"
 
 

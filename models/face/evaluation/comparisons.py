@@ -48,6 +48,8 @@ def compared(embeddings: Sequence[Embedding], people: Sequence[int]) -> Comparis
     """
     if len(embeddings) > PICTURES_MAX:
         raise NotComparable(f"{len(embeddings)} pictures are more than the {PICTURES_MAX} that are compared")
+    if not embeddings:
+        raise NotComparable("no picture can be compared")
     persons = np.asarray(people, dtype=np.int64)
     if np.unique(persons).size < 2:
         raise NotComparable("all pictures are of one person: false matches need at least two people")

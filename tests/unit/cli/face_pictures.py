@@ -51,5 +51,8 @@ class Networks:
             too_close=tight,
         )
 
+    def detect(self, _picture):
+        return ()
+
     def live(self, picture, face):
         return float(picture[0, 1, 0]) / 255

@@ -95,7 +95,7 @@ def test_what_cannot_be_promised_is_refused_with_what_it_takes(capsys, labels, t
     out = tmp_path / "face.toml"
     refused = refusal(capsys, labels, "--fmr", 1e-4, "--out", out)
     assert "FMR 0.0001 needs 30000 impostor pairs, there are 4750" in refused
-    assert "add people, or ask for --fmr 7e-04 (1 of 101 pictures gave no face)" in refused
+    assert "add people, or ask for --fmr 7e-04 (1 of 101 pictures cannot be used: 1 no face)" in refused
     assert "FPIR 0.05 among 500 people needs " in refusal(capsys, labels, "--people", 500, "--out", out)
     assert not out.exists()
 

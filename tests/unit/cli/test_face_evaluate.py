@@ -183,9 +183,12 @@ def test_a_sites_own_thresholds_are_used_if_they_are_of_this_model(capsys, label
         ([("a.png", "one"), ("b.png", "two")], "nobody has two pictures"),
         (
             [("a.png", "one"), ("none.png", "one"), ("b.png", "two")],
-            r"nobody has two.*\(1 of 3 gave no face\)",
+            r"nobody has two.*\(1 of 3 pictures cannot be used: 1 no face\)",
         ),
-        ([("none.png", "one"), ("text.jpg", "one"), ("two.png", "two")], r"\(3 of 3 gave no face\)"),
+        (
+            [("none.png", "one"), ("text.jpg", "one"), ("two.png", "two")],
+            r"no picture can be compared \(3 of 3 pictures cannot be used: 1 no face, 1 ",
+        ),
     ],
 )
 def test_what_cannot_answer_is_refused(capsys, labels, tmp_path, rows, why):
@@ -220,7 +223,9 @@ def test_a_network_that_fails_ends_it_and_a_picture_it_cannot_take_does_not(caps
     networks.look = fail
     assert "the network failed" in refusal(capsys, labels)
     networks.look = refuse
-    assert "(63 of 63 gave no face)" in refusal(capsys, labels)
+    assert "no picture can be compared (63 of 63 pictures cannot be used: 63 unreadable)" in refusal(
+        capsys, labels
+    )
 
 
 def test_without_models_it_says_how_to_get_them(capsys, tmp_path, monkeypatch):

@@ -230,3 +230,10 @@ def test_a_spoilt_picture_is_read_or_one_line(tmp_path_factory, kind, changes, k
 
 def folder(factory) -> Path:
     return factory.getbasetemp()
+
+
+def test_a_bitmap_of_twelve_million_pixels_is_read(tmp_path):
+    """As a scanner or a camera's own program writes it: 36 MB."""
+    done, content = cv2.imencode(".bmp", np.zeros((3000, 4000, 3), np.uint8))
+    assert done
+    assert read_picture(written(tmp_path, content.tobytes())).shape == (3000, 4000, 3)

@@ -80,6 +80,15 @@ def test_a_chip_is_refused_by_name(chip, expected):
     assert poor_chip(chip, MATCHING) is expected
 
 
+@pytest.mark.parametrize("light", [1.0, 0.7, 0.45])
+def test_less_light_is_no_blur_and_blur_stays_blur(light):
+    """The Laplacian's variance falls with the square of the light: 118 here, 26 at the least."""
+    soft, softer = (cv2.GaussianBlur(SHARP, (0, 0), sigma) for sigma in (1.2, 2.0))
+    gates = replace(MATCHING, contrast_min=10.0, sharpness_min=100.0)
+    assert poor_chip(cv2.convertScaleAbs(soft, alpha=light).astype(np.uint8), gates) is None
+    assert poor_chip(cv2.convertScaleAbs(softer, alpha=light).astype(np.uint8), gates) is Poor.BLURRED
+
+
 def test_bounds_of_a_chip_are_those_of_its_gates():
     everything = Gates(sharpness_min=0.0, brightness_min=0.0, contrast_min=0.0)
     assert poor_chip(grey(np.zeros((128, 128))), everything) is None

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.api import FaceBox
+from models.face import stills
 from models.face.look import Look, Poor
-from models.face.pipeline import load
+from models.face.pipeline import SIDE_PX_MAX, load
 from models.face.quality import ENROLMENT, MATCHING
 from models.face.stills import BORDER_PX, SMALL_SIDE_PX, look_at_still, prepared
+from models.face.turned import Turn
 
 EMBEDDING = np.array([1.0], np.float32)
 
@@ -26,13 +28,19 @@ def face(x, y, width, height):
 class Pipeline:
     """Answers by the shape of what it is shown."""
 
-    def __init__(self, looks):
+    def __init__(self, looks, sure=()):
         self.looks, self.shown, self.gates = looks, [], []
+        self.sure, self.turned = list(sure), []
 
     def look(self, picture, gates):
         self.shown.append(picture.shape[:2])
         self.gates.append(gates)
         return self.looks[picture.shape[:2]]
+
+    def detect(self, picture):
+        self.turned.append(picture.shape[:2])
+        score = self.sure.pop(0) if self.sure else None
+        return () if score is None else (replace(face(10, 10, 70, 90), score=score),)
 
 
 def good(*box):
@@ -121,6 +129,52 @@ def test_a_border_makes_no_whole_face_of_half_a_one():
     assert look({(400, 300): first, (600, 500): nameless}, (400, 300))[0] is first
 
 
+# --- heads that lean ---
+
+TURNED = (137, 125)
+"""What 92 x 112 becomes, turned by 20 degrees either way."""
+
+
+def leaning(first, second, sure):
+    pipeline: Any = Pipeline({(112, 92): first, TURNED: second}, sure)
+    return look_at_still(pipeline, picture(112, 92)), pipeline
+
+
+def test_a_still_is_turned_where_the_detector_is_surer_of_it():
+    first = replace(good(10, 10, 70, 90), live=0.3)
+    found, pipeline = leaning(first, replace(good(28, 24, 70, 90), live=0.9), (0.95, None))
+    assert len(pipeline.turned) == 2
+    assert found.face is not None
+    assert found.face.width == 70
+    assert found.live == 0.3, "liveness is not asked of a turned picture"
+
+
+@pytest.mark.parametrize("sure", [(0.91, 0.91), (None, None), (0.5, None)])
+def test_a_still_is_left_where_the_detector_is_not_much_surer(sure):
+    first = good(10, 10, 70, 90)
+    assert leaning(first, none(), sure)[0] is first
+
+
+@pytest.mark.parametrize(
+    "second", [none(Poor.DARK), good(100, 100, 70, 90), replace(good(1, 1, 9, 9), face=None)]
+)
+def test_a_turn_that_shows_nothing_leaves_the_first_look(second):
+    first = good(10, 10, 70, 90)
+    assert leaning(first, second, (0.99, 0.99))[0] is first
+
+
+def test_a_tilted_head_is_turned():
+    first = replace(none(Poor.TILTED), face=face(10, 10, 70, 90))
+    assert leaning(first, good(28, 24, 70, 90), (None, 0.99))[0].embedding is EMBEDDING
+
+
+def test_a_picture_too_long_to_be_turned_is_left():
+    first = good(10, 10, 70, 90)
+    found, pipeline = look({(30, SIDE_PX_MAX): first}, (30, SIDE_PX_MAX))
+    assert found is first
+    assert pipeline.turned == []
+
+
 # --- on real pictures ------------------------------------------------------------------------------------
 
 real = pytest.mark.needs_test_data
@@ -160,3 +214,27 @@ def test_small_portraits_can_be_enrolled(whole, test_data):
         assert whole.look(portrait, ENROLMENT).poor is Poor.TOO_SMALL
         poor.append(look_at_still(whole, portrait, ENROLMENT).poor)
     assert poor == [None] * 10
+
+
+@real
+@pytest.mark.parametrize("degrees", [-20.0, 20.0])
+def test_leaning_heads_are_more_like_themselves_once_they_are_turned(whole, test_data, monkeypatch, degrees):
+    portraits: list[Any] = [
+        cv2.imread(str(path), cv2.IMREAD_COLOR)
+        for path in sorted((test_data / "face" / "att").glob("s0*/01.pgm"))
+    ]
+
+    def alike():
+        looks = [[look_at_still(whole, each) for each in (one, Turn(degrees).of(one))] for one in portraits]
+        scores = [
+            float(upright.embedding @ leaning.embedding)
+            for upright, leaning in looks
+            if upright.embedding is not None and leaning.embedding is not None
+        ]
+        return len(scores), float(np.mean(scores))
+
+    seen, turned = alike()
+    monkeypatch.setattr(stills, "TURNS", ())
+    seen_before, before = alike()
+    assert seen >= seen_before
+    assert turned > before
