@@ -143,10 +143,16 @@ def _take(response: httpx.Response, address: str, part: Part, progress: Progress
         except OSError as error:
             raise PullFailed(f"{part.path}: cannot be written: {error.strerror}") from error
         progress(part.published, part.size)
+    if "content-length" in response.headers and part.size < part.published.size_bytes:
+        shorter, whole = part.size, part.published.size_bytes
+        part.drop()
+        raise PullFailed(f"{address} gives a file of {shorter} bytes, not the {whole} that were pinned")
 
 
 def _found(published: Published, source: Path) -> bytes:
     """The published file in a folder, or the only one of its name below it."""
+    if not source.is_dir():
+        raise PullFailed(f"{source}: is no folder; name the one that holds {published.file}")
     direct = source / published.file
     try:
         paths = [direct] if direct.is_file() else _below(source, published.file)
