@@ -74,11 +74,15 @@ def _embeddings(networks: "FacePipeline", paths: list[Path]) -> "list[Embedding]
 
     found: list[Embedding] = []
     wrong: list[str] = []
+    seen: dict[bytes, Path] = {}
     for path in paths:
         look = look_at(networks, path, ENROLMENT)
         if look.poor is not None:
             wrong.append(f"{path}: {shortcoming(look.poor)}")
         elif look.embedding is not None:
+            before = seen.setdefault(look.embedding.tobytes(), path)
+            if before is not path:
+                wrong.append(f"{path}: is the same picture as {before}; each must be another one")
             found.append(look.embedding)
     if wrong:
         raise CommandError("\n".join(wrong))

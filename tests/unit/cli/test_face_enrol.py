@@ -169,6 +169,15 @@ def test_two_pictures_are_too_few_and_too_many_are_too_many(site):
     assert "21 pictures; 20 are enough" in site.enrol("p-1", [1] * 21).refusal
 
 
+def test_the_same_picture_does_not_count_twice(site, tmp_path):
+    first, second = site.pictures(*ADA[:2])
+    copy = tmp_path / "copy.jpg"
+    copy.write_bytes(first.read_bytes())
+    said = site.at("enrol", first, second, copy, "--person", "p-1", *CONSENT)
+    assert f"{copy}: is the same picture as {first}; each must be another one" in said.refusal
+    assert enrolled(site) == 0
+
+
 def test_a_look_without_an_embedding_does_not_count(site, monkeypatch):
     whole = faces.look_at
     monkeypatch.setattr(faces, "look_at", lambda *words: replace(whole(*words), embedding=None))
