@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import NoReturn, cast
 
 from cardea.cli.errors import CommandError
 
@@ -67,10 +67,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+class _OneLine(argparse.ArgumentParser):
+    """Wrong arguments are bad input like any other; the parsers of commands below are of this kind too."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with one line that names the way to the help."""
+        raise CommandError(f"{message} (see {self.prog} --help)")
+
+
 def _parser(asked: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="cardea", description="Edge gateway for building access and thermal devices."
-    )
+    parser = _OneLine(prog="cardea", description="Edge gateway for building access and thermal devices.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and stop")
     groups = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, group in GROUPS.items():

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any, cast
 
 import numpy as np
@@ -19,8 +20,18 @@ from drivers.thermal.lepton.decode import HEIGHT, WIDTH
 MEMBER_BYTES_MAX = 256 * 1024 * 1024
 """Of one array: 12 minutes of frames."""
 CLIPS_MAX = 1000
-_UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, RuntimeError)
-"""What reading an archive raises; the last when it is encrypted or compressed in a way that is not known."""
+_UNREADABLE = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    ValueError,
+    KeyError,
+    EOFError,
+    RuntimeError,  # encrypted, or compressed in a way that is not known
+    SyntaxError,
+    TokenError,  # these two for an array's header, which is parsed as an expression
+)
+"""What reading an archive raises."""
 Times = npt.NDArray[np.float64]
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 _READ_HEADER: Mapping[tuple[int, int], Callable[[IO[bytes]], Header]] = {
@@ -66,7 +77,7 @@ def read_clip(path: Path) -> Clip:
             )
     except _UNREADABLE as error:
         raise DeviceMisconfigured(f"{path}: is no clip of a Lepton: {error}") from error
-    count = len(frames)
+    count = frames.shape[0] if frames.ndim else 0
     if frames.dtype != np.uint16 or frames.shape != (count, HEIGHT, WIDTH) or not count:
         raise DeviceMisconfigured(f"{path}: frames must be uint16 (n, {HEIGHT}, {WIDTH}), n at least 1")
     for name, times in (("uptime_s", uptime_s), ("last_ffc_s", last_ffc_s)):

@@ -361,6 +361,8 @@ def saved(tmp_path, **changes):
         ({"frames": np.zeros((2, 120, 161), np.uint16)}, "frames must be"),
         ({"frames": np.zeros((0, 120, 160), np.uint16)}, "frames must be"),
         ({"frames": np.zeros((2, 120, 160), np.int32)}, "frames must be"),
+        ({"frames": np.array(7, np.uint16)}, "frames must be"),
+        ({"uptime_s": np.array(7.0)}, "uptime_s must be 2"),
         ({"frames": np.asfortranarray(np.zeros((2, 120, 160), np.uint16))}, "row by row"),
         ({"uptime_s": np.array([1.0])}, "uptime_s must be 2"),
         ({"uptime_s": np.array([1.0, np.nan])}, "uptime_s must be 2 finite"),
@@ -382,6 +384,9 @@ def test_what_is_no_clip(tmp_path, changes, why):
         ("{'descr': '<u2', 'fortran_order': False, 'shape': (900, 120, 160), }", "ends too early"),
         ("{'descr': '<u2', 'fortran_order': False, 'shape': (-1, 120, 160), }", "at most"),
         ("import os", "no clip"),
+        ("{'descr': '<u2', (", "no clip"),
+        ("{'descr': '<u2', 'fortran_order': False, 'shape': (2, 120, 160", "no clip"),
+        ("\x00", "no clip"),
     ],
 )
 def test_a_clip_that_says_it_is_larger_than_it_is(tmp_path, header, why):
