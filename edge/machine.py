@@ -81,20 +81,23 @@ def real_host(settings: GatewaySettings, clock: Clock, entropy: Entropy) -> Host
 
 
 def _detector() -> Detector:
+    first_of(DETECTORS)  # a model that is missing is said before its libraries take memory
     from models.face.detect import load  # OpenCV and ONNX Runtime, for those who have a camera
 
     return load()
 
 
 def _grounds(thresholds: Path | None) -> Grounds:
-    from models.face.pipeline import load  # as above
-
     found = thresholds_of(thresholds, manifest()[EMBEDDER].sha256)
+    _find_each((EMBEDDER, *LIVENESS))  # as above
+    from models.face.pipeline import load
+
     return Grounds(load(), found)
 
 
 def _masks() -> Masks:
-    from models.face.mask import load  # as above
+    find(MASKED)  # as above
+    from models.face.mask import load
 
     return load()
 

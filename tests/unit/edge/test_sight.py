@@ -550,3 +550,25 @@ def test_a_gateway_without_a_camera_loads_no_library_for_pictures(tmp_path: Path
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_model_that_is_missing_is_said_before_its_library_is_loaded(tmp_path: Path) -> None:
+    """ONNX Runtime takes 20 MB, for nothing where nobody has pulled the models."""
+    program = (
+        "import sys; from edge import machine; from models.registry import ModelUnavailable\n"
+        "for open_ in (machine._detector, lambda: machine._grounds(None), machine._masks):\n"
+        "    try: open_()\n"
+        "    except ModelUnavailable: print('onnxruntime' in sys.modules)"
+    )
+    nowhere = {"CARDEA_MODEL_DIR": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        cwd=root,
+        env={**os.environ, **nowhere, "PYTHONPATH": str(root)},
+    )
+    assert done.stdout.split() == ["False"] * 3
