@@ -47,9 +47,13 @@ class FaceAfterwards:
             _LOG.warning("face_not_looked_at", portal=self._name, decision=case.approach.id)
 
     async def run(self) -> None:
-        """Look at them, until cancelled."""
+        """Look at them, until cancelled; whatever fails, the portal is served."""
         while True:
-            await self._conclude(*self._offered(await self._waiting.get()))
+            looking = self._offered(await self._waiting.get())
+            try:
+                await self._conclude(*looking)
+            except Exception as error:  # noqa: BLE001  # a look must not end the door's task
+                _LOG.error("face_look_failed", portal=self._name, exc_info=error)
 
     def _offered(self, one: _LetIn) -> tuple[Case, Claim, asyncio.Event]:
         """From here on the second opinion alone has the picture."""

@@ -144,3 +144,23 @@ def test_pictures_that_nobody_gets_to_are_forgotten(play: Play) -> None:
     assert len(decisions) == WAITING_MAX + 3
     assert door.pipeline.looked == []
     assert alerts == []
+
+
+def test_a_look_that_fails_in_any_way_leaves_the_door_served(play: Play) -> None:
+    async def scene(t: Door, gateway: Gateway) -> None:
+        t.pipeline.says = looks_like(STRANGER)
+
+        def never(*_: object) -> None:
+            raise RuntimeError("nobody foresaw this")
+
+        portal = gateway._portals["lobby"]
+        portal._afterwards._alarm, before = never, portal._afterwards._alarm
+        await lets_in(t)
+        await asyncio.sleep(1)
+        portal._afterwards._alarm = before
+        await lets_in(t)
+
+    _, decisions, alerts = play(scene)
+    assert [decision.outcome for decision in decisions] == [Outcome.GRANT] * 2
+    (alert,) = mismatches(alerts)
+    assert alert.decision == decisions[1].id
