@@ -140,7 +140,8 @@ def visit(browser, served, request) -> Iterator[Visit]:
     expect(page).to_have_url(f"{served.url}/")
     say = translator(request.param)
     page.get_by_role("button", name="Language/语言").click()
-    page.get_by_text(OWN_NAME[request.param]).click()
+    with page.expect_navigation():  # it is loaded anew, also in the language that it had
+        page.get_by_text(OWN_NAME[request.param]).click()
     expect(page.get_by_text(say.text("Entries, live"))).to_be_visible()
     yield Visit(page, watch, say, served)
     context.close()
