@@ -24,7 +24,7 @@ from drivers.links.spans import Span, spans
 from drivers.links.turns import TooManyWait, Turns, Urgency
 
 UP_S_MAX = 2.0
-"""How long a session that starts waits for its link; requests do not wait."""
+"""How long connecting may take, and how long a session that starts waits for it; requests do not wait."""
 MISSES_MAX = 15
 """After so many requests in a row that nobody answered, the link itself is taken for broken."""
 SETTLE_S = 0.03
@@ -79,6 +79,7 @@ class ModbusLink:
         self._make_client = make_client
         self._clock = clock
         self._gap_s = gap_s
+        self._answer_s_max = settings.answer_s_max
         self._turns = Turns(settings.waiting_max)
         self._client: ModbusBaseClient | None = None
         self._up = asyncio.Event()
@@ -104,6 +105,8 @@ class ModbusLink:
         try:
             if not await client.connect():
                 raise DeviceLost(f"link {self.name}: {client.comm_params.host} cannot be opened")
+            # pymodbus has one time for connecting and for answers; a connection may take longer to be made.
+            client.ctx.comm_params.timeout_connect = self._answer_s_max
             self._client, self._lost, self._misses = client, lost, 0
             self._up.set()
             raise DeviceLost(f"link {self.name}: {await lost}")
@@ -206,7 +209,7 @@ def tcp_client(settings: ModbusTcpSettings) -> MakeClient:
         return AsyncModbusTcpClient(
             settings.host,
             port=settings.port,
-            timeout=settings.answer_s_max,
+            timeout=UP_S_MAX,
             retries=0,
             reconnect_delay=0,
             trace_connect=on_connection,
@@ -225,7 +228,7 @@ def rtu_client(settings: ModbusRtuSettings) -> MakeClient:
             bytesize=settings.bytesize,
             parity=settings.parity[0].upper(),
             stopbits=settings.stopbits,
-            timeout=settings.answer_s_max,
+            timeout=UP_S_MAX,
             retries=0,
             reconnect_delay=0,
             trace_connect=on_connection,
