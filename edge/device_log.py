@@ -8,9 +8,9 @@ from cardea.contract.records import AlertKind, DeviceRecord, DeviceState, Severi
 from cardea.contract.time import wire_time
 from cardea.runtime.clock import Clock, Entropy
 from edge.alerts import Alarm, Alerts, Follows
+from edge.configuration.settings import Portal
+from edge.configuration.topology import uses
 from edge.device_facts import DeviceDescribed, DeviceFact, DeviceStateChanged, GarbageBegan, GarbageEnded
-from edge.settings import Portal
-from edge.topology import uses
 
 _STATE_ALERTS = {
     DeviceState.REFUSED: AlertKind.DEVICE_REFUSED,

@@ -37,34 +37,34 @@ from drivers.api import (
 )
 from edge.alerts import Alerts
 from edge.audit import Audit
-from edge.compensation import Compensation
+from edge.configuration.lint import misfits
+from edge.configuration.loading import Configuration
+from edge.configuration.topology import thresholds
 from edge.decide.decision import LogDrill
 from edge.device_facts import DeviceFact
 from edge.device_log import DeviceLog
 from edge.downlink import Hands
-from edge.face_side import FaceNeeds, FaceSide
+from edge.faces.side import FaceNeeds, FaceSide
 from edge.health import RULES, Health, StatusFile, online, rss_mb
 from edge.hosting import Host
-from edge.lint import misfits
-from edge.loading import Configuration
-from edge.means import Means
 from edge.place import DeviceCursor
-from edge.portal import PortalTask
+from edge.portal.means import Means
+from edge.portal.portal import PortalTask
 from edge.recorder import Recorder
 from edge.router import Router
-from edge.site_socket import SiteSocket
 from edge.storage import Stores
 from edge.supervisor import Supervisor, Surroundings
 from edge.telemetry import Telemetry
-from edge.thermometer_advice import Advised, Compliances
-from edge.topology import thresholds
+from edge.thermal.advice import Advised, Compliances
+from edge.thermal.compensation import Compensation
 from edge.uplink import Uplink
 from edge.vault import Applied
-from edge.zone import ZoneTask
-from edge.zone_settings import Zone
+from edge.zone.settings import Zone
+from edge.zone.site_socket import SiteSocket
+from edge.zone.zone import ZoneTask
 
 if TYPE_CHECKING:
-    from edge.thermal_side import ThermalSide
+    from edge.thermal.side import ThermalSide
 
 OPEN_S_MAX = 10.0
 """Doors are served after this time in any case, with or without a store."""
@@ -220,7 +220,7 @@ class Gateway:
         """Its checks bring OpenCV, so it is loaded only where a device gives frames or spots."""
         if not any({ThermalFrameCaptured, SpotMeasured} & set(driver.events) for driver in drivers.values()):
             return None
-        from edge.thermal_side import Around, ThermalSide
+        from edge.thermal.side import Around, ThermalSide
 
         settings = self._configuration.settings
         around = Around(

@@ -11,8 +11,8 @@ from cardea.runtime.clock import Clock, Entropy
 from cardea.runtime.disk import Disk
 from drivers.api import CaptureSink, Link, Secrets
 from drivers.links.settings import LinkSettings
-from edge.face_checks import Detector, Grounds, OpenDetector, OpenGrounds
-from edge.face_masks import Masks, OpenMasks
+from edge.faces.checks import Detector, Grounds, OpenDetector, OpenGrounds
+from edge.faces.masks import Masks, OpenMasks
 from edge.vault import VaultKeys
 from models.registry import ModelUnavailable
 

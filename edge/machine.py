@@ -23,15 +23,15 @@ from cardea.runtime.signing_keys import read_public_key
 from drivers.api import CaptureSink, DeviceMisconfigured
 from drivers.links.capture import CaptureFile
 from drivers.links.opening import open_link
-from edge.face_checks import Detector, Grounds
-from edge.face_masks import Masks
-from edge.face_settings import thresholds_of
+from edge.configuration.settings import GatewaySettings
+from edge.configuration.topology import shows_faces
+from edge.faces.checks import Detector, Grounds
+from edge.faces.masks import Masks
+from edge.faces.settings import thresholds_of
 from edge.health import STATUS_FILE
 from edge.hosting import Host
-from edge.settings import GatewaySettings
-from edge.site_socket import SOCKET_FILE
-from edge.topology import shows_faces
 from edge.vault import KeyFile
+from edge.zone.site_socket import SOCKET_FILE
 from models import passes
 from models.face import DETECTORS, EMBEDDER, LIVENESS, MASKED
 from models.registry import ModelProblem, find, first_of, manifest

@@ -15,8 +15,8 @@ from drivers.api import (
     ThermalFrameCaptured,
     UnitReported,
 )
-from edge.settings import Portal
-from edge.topology import uses
+from edge.configuration.settings import Portal
+from edge.configuration.topology import uses
 
 Verdict = Accepted | Refused
 Report = Callable[[str, float], None]

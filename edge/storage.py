@@ -15,13 +15,13 @@ from cardea.runtime.bus import Message
 from cardea.runtime.disk import StoreFailed, StoreFull
 from cardea.runtime.logs import get_logger
 from edge.audit import Audit
-from edge.credentials import CredentialDesk
+from edge.configuration.settings import Gateway
 from edge.downlink import Downlink, Hands
 from edge.hosting import Host
 from edge.notes import Notes
 from edge.outbox import Outbox
+from edge.portal.credentials import CredentialDesk
 from edge.recorder import Recorder
-from edge.settings import Gateway
 from edge.telemetry import Telemetry
 from edge.uplink import Uplink
 from edge.vault import Vault, VaultUnusable

@@ -35,9 +35,9 @@ from drivers.api import (
     Reject,
 )
 from edge.admission import Admission
+from edge.configuration.loading import FittedDevice
 from edge.device_facts import DeviceDescribed, DeviceStateChanged, Tell
 from edge.garbage import GarbageWatch
-from edge.loading import FittedDevice
 from edge.notes import Notes
 from edge.place import Place
 

@@ -11,8 +11,8 @@ from cardea.cli.site import load_configuration, opened_vault
 
 if TYPE_CHECKING:
     from cardea.runtime.disk import StoreFailed
+    from edge.configuration.loading import Configuration
     from edge.gateway import Gateway
-    from edge.loading import Configuration
 
 FAILED = 1
 STOP_S_MAX = 6.0
@@ -107,7 +107,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
     from cardea.runtime.config import ConfigInvalid
     from drivers.catalog import find
-    from edge.loading import load
+    from edge.configuration.loading import load
     from edge.machine import missing
 
     try:
@@ -156,7 +156,7 @@ def _schema(_arguments: argparse.Namespace) -> int:
     import json
 
     from drivers.catalog import find, names
-    from edge.schema import gateway_schema
+    from edge.configuration.schema import gateway_schema
 
     models = {name: find(name).settings for name in names()}
     print(json.dumps(gateway_schema(models), ensure_ascii=False, indent=2))

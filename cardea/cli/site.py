@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from cardea.cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from edge.loading import Configuration
-    from edge.settings import Gateway
+    from edge.configuration.loading import Configuration
+    from edge.configuration.settings import Gateway
     from edge.vault import Vault
     from edge.vault.templates import Templates
 
@@ -18,7 +18,7 @@ def load_configuration(path: Path) -> "Configuration":
     """The configuration in ``path``. Raises CommandError with everything that is wrong with it."""
     from cardea.runtime.config import ConfigInvalid
     from drivers.catalog import find
-    from edge.loading import load
+    from edge.configuration.loading import load
 
     try:
         return load(path, find)

@@ -57,8 +57,8 @@ def zone_line(name: str, zone: Mapping[str, Any]) -> str:
 def _socket_path(config: Path) -> Path:
     from cardea.runtime.config import ConfigInvalid
     from drivers.catalog import find
-    from edge.loading import load
-    from edge.site_socket import SOCKET_FILE
+    from edge.configuration.loading import load
+    from edge.zone.site_socket import SOCKET_FILE
 
     try:
         return load(config, find).settings.gateway.data_dir / SOCKET_FILE

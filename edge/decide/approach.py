@@ -110,7 +110,7 @@ class Surroundings:
     lockdown: Item[bool] = NOT_FITTED
     last_granted: Item[ScreeningState] = NOT_SEEN
     retests: int = 0
-    """Retests that this person has been asked for already (``edge.memory.Memory``)."""
+    """Retests that this person has been asked for already (``edge.portal.memory.Memory``)."""
 
 
 @dataclass(frozen=True, slots=True)

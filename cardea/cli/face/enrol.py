@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cardea.cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from edge.enrolment import Enrolled
+    from edge.faces.enrolment import Enrolled
     from edge.vault.consent import Consent
     from models.face.look import Embedding
     from models.face.pipeline import FacePipeline
@@ -98,7 +98,7 @@ def _enrolled(
     from cardea.runtime.clock import SystemClock
     from cardea.runtime.disk import StoreFailed, StoreFull
     from cardea.runtime.private_files import FileUnusable
-    from edge.enrolment import Enrolment, NotEnrolled, enrol
+    from edge.faces.enrolment import Enrolment, NotEnrolled, enrol
     from edge.vault import VaultUnusable
     from edge.vault.seal import SealBroken
     from models.face.template import PicturesDisagree, TooFewPictures

@@ -83,7 +83,7 @@ def _gallery(args: argparse.Namespace, model_sha256: str) -> "tuple[Gallery, Pro
     if args.gallery is not None:
         return _of_pictures(args.gallery), None
     from cardea.cli.face.stored import with_templates
-    from edge.enrolment import gallery_of
+    from edge.faces.enrolment import gallery_of
 
     everybody = with_templates(args.config, lambda templates: templates.everybody(model_sha256))
     return gallery_of(everybody, model_sha256), everybody.protection

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from edge.position_settings import BudgetTerms, CameraFacts, PositionFacts, ReferenceFacts, SiteFacts
+from edge.thermal.position_settings import BudgetTerms, CameraFacts, PositionFacts, ReferenceFacts, SiteFacts
 
 HEAD = """\
 # A camera position for: cardea thermal selftest POSITION.toml

@@ -75,7 +75,7 @@ def _answer(args: argparse.Namespace, question: "Question") -> int:
 
 def _question(args: argparse.Namespace) -> "Question":
     from cardea.cli.thermal.screen_clip import Question
-    from edge.settings import Screening
+    from edge.configuration.settings import Screening
 
     threshold_c: float | None = args.threshold_c
     if threshold_c is None:

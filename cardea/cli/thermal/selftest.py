@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from cardea.cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from edge.position_figures import Around
-    from edge.position_settings import PositionFacts
+    from edge.thermal.position_figures import Around
+    from edge.thermal.position_settings import PositionFacts
 
 NOT_COMPLIANT = 1
 """Exit status; what cannot be read ends with 2."""
@@ -61,7 +61,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _position(args: argparse.Namespace) -> int:
     from cardea.cli.thermal.selftest_report import as_json, as_text
-    from edge.thermometer_compliance import judged
+    from edge.thermal.compliance import judged
     from models.thermal.selftest import Verdict
 
     facts, around = _described(args)
@@ -88,8 +88,8 @@ def _described(args: argparse.Namespace) -> "tuple[PositionFacts, Around]":
 def _by_itself(args: argparse.Namespace) -> "tuple[PositionFacts, Around]":
     """A clip makes its camera a Lepton."""
     from cardea.runtime.config import load
-    from edge.position_figures import Around
-    from edge.position_settings import PositionFacts
+    from edge.thermal.position_figures import Around
+    from edge.thermal.position_settings import PositionFacts
 
     facts = load(args.position, PositionFacts)
     if args.clip is None:
@@ -104,10 +104,10 @@ def _by_itself(args: argparse.Namespace) -> "tuple[PositionFacts, Around]":
 
 def _in_a_gateway(args: argparse.Namespace) -> "tuple[PositionFacts, Around]":
     from drivers import catalog
-    from edge.loading import load
-    from edge.position_figures import Around
-    from edge.position_settings import PositionFacts
-    from edge.thermometer_settings import Thermometer
+    from edge.configuration.loading import load
+    from edge.thermal.position_figures import Around
+    from edge.thermal.position_settings import PositionFacts
+    from edge.thermal.settings import Thermometer
 
     configuration = load(args.config, catalog.find)
     device = configuration.devices.get(args.device)

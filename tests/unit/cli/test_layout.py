@@ -153,7 +153,7 @@ def test_the_other_templates_are_settings_too(tower, free_ports, name):
         assert load(tower.config(name), TowerSettings).sim.people > 0
     else:
         from drivers import catalog
-        from edge.loading import load
+        from edge.configuration.loading import load
 
         assert load(tower.config(name), catalog.find).settings.gateway.id == "tower-1"
 

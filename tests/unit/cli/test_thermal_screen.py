@@ -11,7 +11,7 @@ from cardea.cli.main import main
 from cardea.cli.thermal import screen_clip
 from drivers.sim import fff, tiff
 from drivers.sim.thermal_scene import DISC, ThermalScene
-from edge.settings import Screening
+from edge.configuration.settings import Screening
 
 FPS = 9.0
 UP_S, FLAT_FIELD_S = 7200.0, 7150.0

@@ -23,11 +23,11 @@ from drivers.links.settings import (
     UdpSettings,
     VideoSettings,
 )
-from edge import position_settings as position
-from edge import settings as edge
-from edge import thermometer_settings as thermometer
-from edge import zone_settings as zone
-from edge.registration_settings import Registration
+from edge.configuration import settings as edge
+from edge.thermal import position_settings as position
+from edge.thermal import settings as thermometer
+from edge.thermal.registration_settings import Registration
+from edge.zone import settings as zone
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "configuration.md"
 TABLES: Mapping[str, type[BaseModel]] = {

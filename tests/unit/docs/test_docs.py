@@ -78,7 +78,7 @@ def test_the_commands_shown_run(document, examples, furnished):
 
 def test_every_gateway_shown_is_in_order(examples, tmp_path):
     from drivers import catalog
-    from edge.loading import load
+    from edge.configuration.loading import load
 
     shown = [e for d in ("README.md", "docs/guides/configuration.md") for e in examples(d)]
     gateways = [example.text for example in shown if example.file == "gateway.toml"]

@@ -16,8 +16,8 @@ from drivers.sim.plant_settings import LeptonCamera
 from drivers.sim.recordings import INDEX, with_recordings
 from drivers.sim.settings import TowerSettings
 from drivers.sim.thermometers import CameraAtDoor
-from edge.settings import GatewaySettings
-from edge.thermometry_positions import references_of
+from edge.configuration.settings import GatewaySettings
+from edge.thermal.positions import references_of
 from models.thermal.radiometry import radiometer
 from models.thermal.reference import Reference, look
 

@@ -32,11 +32,11 @@ from drivers.api import (
 )
 from drivers.links.capture import CaptureFile
 from drivers.links.opening import open_link
-from edge.face_checks import Detector, Grounds
-from edge.face_masks import Masks
+from edge.configuration.loading import load
+from edge.faces.checks import Detector, Grounds
+from edge.faces.masks import Masks
 from edge.gateway import Gateway
 from edge.hosting import Host
-from edge.loading import load
 from edge.outbox import Outbox
 from edge.vault import Person, Vault
 from models.registry import ModelUnavailable

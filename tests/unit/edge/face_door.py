@@ -15,7 +15,7 @@ from cardea.contract.reasons import Reason
 from cardea.contract.records import DecisionRecord
 from cardea.runtime.disk import SystemDisk
 from drivers.api import FaceBox, PictureCaptured
-from edge.face_checks import Grounds
+from edge.faces.checks import Grounds
 from edge.gateway import Gateway
 from edge.vault.consent import Consent
 from edge.vault.template_rows import StoredTemplate

@@ -4,7 +4,7 @@ import pytest
 
 from cardea.contract.records import AlertKind, Severity
 from edge.alerts import Alarm
-from edge.availability import Availability
+from edge.faces.availability import Availability
 
 
 class Told:
@@ -58,7 +58,7 @@ def test_an_error_without_words_has_its_kind_as_reason(told: Told) -> None:
 def test_one_reason_is_logged_once_and_another_again(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(
-        "edge.availability._LOG.warning", lambda event, **fields: said.append(fields["reason"])
+        "edge.faces.availability._LOG.warning", lambda event, **fields: said.append(fields["reason"])
     )
     check = Availability("face", told, portals=["lobby"])
     for reason in ("a", "a", "b"):

@@ -22,10 +22,10 @@ from drivers.sim.settings import Terminal
 from drivers.sim.terminals import TerminalStation, terminal
 from drivers.sim.world import Visit, Way
 from edge.alerts import Alarm, Alerts
-from edge.compensation import AGAIN_S, Compensation
 from edge.decide.screening import ScreeningLimits, screen
 from edge.notes import Notes
 from edge.router import Router
+from edge.thermal.compensation import AGAIN_S, Compensation
 from models.thermal.compensation import READINGS
 from tests.unit.edge.committed_alerts import Rows
 

@@ -10,7 +10,7 @@ import pytest
 
 from cardea.runtime.clock import SystemClock, SystemEntropy
 from cardea.runtime.disk import SystemDisk
-from edge.enrolment import Enrolled, Enrolment, NotEnrolled, enrol, gallery_of, nearest_other
+from edge.faces.enrolment import Enrolled, Enrolment, NotEnrolled, enrol, gallery_of, nearest_other
 from edge.vault import KeyFile, Person, PersonStatus, Vault
 from edge.vault.consent import Consent
 from edge.vault.templates import Templates

@@ -8,8 +8,8 @@ import pytest
 from cardea.contract.reasons import Reason
 from cardea.contract.records import AlertCleared, AlertKind, AlertRaised, CredentialKind, Outcome
 from drivers.api import CredentialPresented
-from edge.face_afterwards import LOOK_S_MAX, WAITING_MAX
-from edge.face_checks import Grounds
+from edge.faces.afterwards import LOOK_S_MAX, WAITING_MAX
+from edge.faces.checks import Grounds
 from edge.gateway import Gateway
 from models.face.thresholds import Thresholds
 from tests.unit.edge.face_door import (

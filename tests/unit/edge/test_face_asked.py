@@ -10,13 +10,13 @@ from cardea.contract.policy import FaceRequirement, PortalPolicy
 from cardea.contract.records import CredentialKind, Outcome, Side, Subject
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import CredentialPresented
-from edge.approaches import Case, opened
+from edge.configuration.settings import Ingress, Portal
 from edge.decide.approach import CredentialChecked, SecondPersonSeen, TerminalDecided
 from edge.decide.evidence import Credential, PassCheck, Standing, Why
-from edge.face_asked import FaceAsked
-from edge.face_claim import Claim, NoOpinion
-from edge.means import Means
-from edge.settings import Ingress, Portal
+from edge.faces.claim import Claim, NoOpinion
+from edge.portal.approaches import Case, opened
+from edge.portal.face_asked import FaceAsked
+from edge.portal.means import Means
 
 ASKED = PortalPolicy()
 REQUIRED = PortalPolicy(face=FaceRequirement.REQUIRED)

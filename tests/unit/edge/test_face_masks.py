@@ -12,8 +12,8 @@ from cardea.contract.reasons import Reason
 from cardea.contract.records import AlertCleared, AlertKind, AlertRaised, CredentialKind, Mode, Outcome
 from cardea.runtime.clock import SystemClock, SystemEntropy
 from drivers.api import CredentialPresented, FaceBox, PictureCaptured
+from edge.configuration.loading import load
 from edge.gateway import Gateway
-from edge.loading import load
 from edge.machine import missing, real_host
 from models.face import MASKED
 from models.registry import ModelUnavailable, ModelUnusable

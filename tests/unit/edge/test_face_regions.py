@@ -8,9 +8,9 @@ import pytest
 
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import FaceSeen, LinearScale, ThermalFrameCaptured
-from edge.face_regions import TOGETHER_S_MAX, FaceRegions
-from edge.registration_settings import Registration
-from edge.thermometer_settings import Region, Thermometer
+from edge.thermal.face_regions import TOGETHER_S_MAX, FaceRegions
+from edge.thermal.registration_settings import Registration
+from edge.thermal.settings import Region, Thermometer
 from models.thermal.canthi import canthi
 from models.thermal.register import fit
 from tests.unit.models.test_thermal_register import PLACES, RIG, pairs_of

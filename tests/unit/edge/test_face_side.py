@@ -29,9 +29,9 @@ from cardea.runtime.clock import SystemClock, SystemEntropy
 from cardea.runtime.config import ConfigInvalid
 from cardea.runtime.disk import SystemDisk
 from drivers.api import CredentialPresented, DeviceLost, PictureCaptured
-from edge.face_checks import Grounds
+from edge.configuration.loading import load
+from edge.faces.checks import Grounds
 from edge.gateway import Gateway
-from edge.loading import load
 from edge.machine import missing, real_host
 from edge.vault.templates import Templates
 from models.registry import ModelUnavailable, ModelUnusable

@@ -68,9 +68,9 @@ from drivers.api import (
     SpotMeasured,
     TemperatureMeasured,
 )
+from edge.configuration.loading import load
 from edge.gateway import Gateway
 from edge.hosting import Host
-from edge.loading import load
 from edge.vault import Person, Vault
 
 GATEWAY = "tower-1"

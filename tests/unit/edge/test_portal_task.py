@@ -58,15 +58,15 @@ from drivers.api import (
     TemperatureMeasured,
 )
 from edge.alerts import Alerts
-from edge.credentials import CredentialDesk
+from edge.configuration.settings import ChannelRef, DoorRef, Egress, Ingress, Lock, Portal
 from edge.decide.decision import LogDrill
-from edge.gathering import INBOX_MAX
-from edge.means import Means
 from edge.notes import Notes
 from edge.outbox import Outbox
-from edge.portal import PortalTask
+from edge.portal.credentials import CredentialDesk
+from edge.portal.gathering import INBOX_MAX
+from edge.portal.means import Means
+from edge.portal.portal import PortalTask
 from edge.recorder import Recorder
-from edge.settings import ChannelRef, DoorRef, Egress, Ingress, Lock, Portal
 from edge.vault import Person, PersonStatus, Vault
 from models import passes
 

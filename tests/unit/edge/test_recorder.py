@@ -17,7 +17,7 @@ from cardea.runtime.disk import StoreFailed, StoreFull, SystemDisk
 from edge import recorder as recorder_module
 from edge.alerts import RECENT_MAX, REPEAT_S, Alarm, Alerts
 from edge.notes import NoteKind, Notes
-from edge.passages import LINK_S, Passages
+from edge.portal.passages import LINK_S, Passages
 from edge.recorder import TAKEN_MAX, Commit, Draft, Recorder
 from edge.telemetry import EVERY, WAITING_MAX, ByException, Telemetry
 

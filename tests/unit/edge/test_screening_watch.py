@@ -18,8 +18,8 @@ from cardea.runtime.clock import SystemClock, SystemEntropy
 from cardea.runtime.disk import SystemDisk
 from edge.alerts import Alerts
 from edge.notes import Notes
-from edge.screening_watch import DRIFTED, MOVED_C, ScreeningWatch
-from edge.thermometer_settings import ScreeningWatchSettings, Thermometer
+from edge.thermal.screening_watch import DRIFTED, MOVED_C, ScreeningWatch
+from edge.thermal.settings import ScreeningWatchSettings, Thermometer
 from models.thermal.reading import Measurement, Reading
 from tests.unit.edge.committed_alerts import Rows
 

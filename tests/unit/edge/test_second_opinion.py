@@ -17,10 +17,10 @@ from cardea.contract.records import (
 )
 from drivers.api import AnswerCheck, CredentialPresented
 from edge.alerts import Alarm
-from edge.availability import Raises
-from edge.face_checks import Grounds
-from edge.face_settings import thresholds_of
-from edge.gallery_watch import GalleryWatch
+from edge.faces.availability import Raises
+from edge.faces.checks import Grounds
+from edge.faces.gallery_watch import GalleryWatch
+from edge.faces.settings import thresholds_of
 from edge.gateway import Gateway
 from models.face.calibrated import Calibrated, Confidence, as_toml
 from models.face.gallery import FILING_PEOPLE, WARN_PEOPLE

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from cardea.contract.records import AlertKind, Severity
 from edge.alerts import Alarm
-from edge.availability import Availability
 from edge.decide.evidence import FaceCheck, Why
-from edge.face_checks import FaceChecks, Grounds
-from edge.face_claim import Claim, NoOpinion, Reference
-from edge.second_opinion import SecondOpinion
+from edge.faces.availability import Availability
+from edge.faces.checks import FaceChecks, Grounds
+from edge.faces.claim import Claim, NoOpinion, Reference
+from edge.faces.second_opinion import SecondOpinion
 from models.face.look import Look
 from models.face.opinion import Finding, begin
 from models.face.thresholds import Thresholds

@@ -22,10 +22,10 @@ from drivers.api import (
     OpenDoor,
     TemperatureMeasured,
 )
-from edge.loading import Configuration, load
-from edge.schema import gateway_schema
-from edge.settings import Portal
-from edge.topology import thresholds
+from edge.configuration.loading import Configuration, load
+from edge.configuration.schema import gateway_schema
+from edge.configuration.settings import Portal
+from edge.configuration.topology import thresholds
 
 
 class TerminalSettings(DeviceSettings):

@@ -38,14 +38,14 @@ from drivers.api import (
 )
 from drivers.links.video_source import silence
 from edge.alerts import Alarm
-from edge.availability import Availability
-from edge.face_checks import Detector, FaceChecks, Grounds
-from edge.face_masks import FaceMasks, Masks
+from edge.configuration.loading import load
+from edge.faces.availability import Availability
+from edge.faces.checks import Detector, FaceChecks, Grounds
+from edge.faces.masks import FaceMasks, Masks
+from edge.faces.second_opinion import SecondOpinion
+from edge.faces.sight import RETRY_S, Around, Sight
 from edge.gateway import Gateway
-from edge.loading import load
 from edge.machine import missing, real_host
-from edge.second_opinion import SecondOpinion
-from edge.sight import RETRY_S, Around, Sight
 from models.face.company import several
 from models.registry import ModelTampered, ModelUnavailable
 from tests.unit.edge.camera_tower import CONFIG, Tower, crowd
@@ -376,9 +376,9 @@ def test_the_alert_is_cleared_by_the_next_gateway_that_has_the_model(sim: Module
 def test_the_face_evidence_says_why_it_is_missing(run: Any) -> None:
     from cardea.contract.policy import PortalPolicy
     from cardea.contract.records import Side
-    from edge.approaches import opened
     from edge.decide.approach import CredentialChecked, Sensed
     from edge.decide.evidence import Credential, Missing, Standing, Why
+    from edge.portal.approaches import opened
 
     async def scene(t: Tower, gateway: Gateway) -> None:
         judge = gateway._portals["lobby"]._gathering._judge

@@ -40,12 +40,12 @@ from drivers.api import (
     Reject,
 )
 from edge.admission import BURST_S, IN_HAND_MAX
+from edge.configuration.loading import FittedDevice
+from edge.configuration.settings import Device
 from edge.device_facts import DeviceDescribed, DeviceFact, DeviceStateChanged, GarbageBegan, GarbageEnded
 from edge.garbage import QUIET_S, REJECTS
-from edge.loading import FittedDevice
 from edge.notes import Notes
 from edge.place import SETTLE_S, DeviceCursor
-from edge.settings import Device
 from edge.supervisor import COMMAND_S_MAX, REFUSED_S_MIN, RETRY_S_MAX, Supervisor, Surroundings
 
 Session = Callable[["Scripted", Emit], Awaitable[None]]

@@ -13,7 +13,7 @@ import pytest
 
 from cardea.runtime.clock import SystemClock, SystemEntropy
 from cardea.runtime.disk import StoreFailed, SystemDisk
-from edge.template_reader import TemplateReader
+from edge.faces.template_reader import TemplateReader
 from edge.vault import KeyFile, Person, Vault, VaultKeyMissing, VaultKeyWrong
 from edge.vault.consent import Consent
 from edge.vault.keys import KEY_BYTES, derive, derive_for_templates

@@ -15,12 +15,12 @@ from cardea.contract.time import ClockQuality, Instant
 from drivers.api import Observed
 from edge.decide.evidence import Credential, Evidence, Fresh, Screening, Standing
 from edge.decide.rules import judge
-from edge.gathering import PersonScreened
-from edge.position_figures import Around
-from edge.position_settings import CameraFacts, PositionFacts
-from edge.thermometer_advice import LIVE_S_MAX, Advised, Compliances
-from edge.thermometer_compliance import Live, judged
-from edge.thermometer_settings import Thermometer
+from edge.portal.gathering import PersonScreened
+from edge.thermal.advice import LIVE_S_MAX, Advised, Compliances
+from edge.thermal.compliance import Live, judged
+from edge.thermal.position_figures import Around
+from edge.thermal.position_settings import CameraFacts, PositionFacts
+from edge.thermal.settings import Thermometer
 from models.thermal.clauses import Figure
 from models.thermal.clip_facts import ClipFacts
 from models.thermal.selftest import Known, Origin, Report, Verdict

@@ -44,17 +44,17 @@ from drivers.api import (
     Unfit,
 )
 from edge.alerts import Alerts
-from edge.credentials import CredentialDesk
-from edge.means import Means
+from edge.configuration.settings import DoorRef, Ingress, Lock, Portal, Screening
 from edge.notes import Notes
 from edge.outbox import Outbox
-from edge.portal import PortalTask
+from edge.portal.credentials import CredentialDesk
+from edge.portal.means import Means
+from edge.portal.portal import PortalTask
 from edge.recorder import Recorder
 from edge.router import Router
-from edge.settings import DoorRef, Ingress, Lock, Portal, Screening
-from edge.thermal_post import Said
-from edge.thermometer_settings import Reference, Region, ScreeningWatchSettings, Thermometer
-from edge.thermometry import Needs, Thermometry
+from edge.thermal.post import Said
+from edge.thermal.settings import Reference, Region, ScreeningWatchSettings, Thermometer
+from edge.thermal.thermometry import Needs, Thermometry
 from edge.vault import Person, Vault
 from models import passes
 from models.thermal import roi
@@ -600,7 +600,7 @@ def test_a_check_that_fails_ends_nothing_and_is_said_once(
         await t.start()
         await t.show(picture(None), 1)
         with monkeypatch.context() as broken, structlog.testing.capture_logs() as logs:
-            broken.setattr("edge.thermal_post.station.step", lambda *_: 1 / 0)
+            broken.setattr("edge.thermal.post.station.step", lambda *_: 1 / 0)
             await t.show(picture(None), 15)
         assert [line["event"] for line in logs].count("thermometry_failed") == 1
         assert await t.alerts() == ["frame_unfit"]

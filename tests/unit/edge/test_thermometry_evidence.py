@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cardea.contract.encoding import encode
 from cardea.contract.records import ScreeningState
 from cardea.contract.screening import Correction, NotScreened
-from edge.thermal_evidence import attributable, screening_of
+from edge.thermal.evidence import attributable, screening_of
 from models.thermal.disc import Circle
 from models.thermal.people import Sight
 from models.thermal.reading import Measurement, Reading, terms_of

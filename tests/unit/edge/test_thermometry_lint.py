@@ -19,12 +19,12 @@ from drivers.api import (
     ThermalFrameCaptured,
     UnitReported,
 )
-from edge.loading import Configuration, load
-from edge.references import ChannelRef
-from edge.schema import gateway_schema
-from edge.thermal_lint import scene_misfits
-from edge.thermometer_settings import ShowsPeople
-from edge.thermometry_positions import position_of
+from edge.configuration.loading import Configuration, load
+from edge.configuration.references import ChannelRef
+from edge.configuration.schema import gateway_schema
+from edge.thermal.lint import scene_misfits
+from edge.thermal.positions import position_of
+from edge.thermal.settings import ShowsPeople
 from models.thermal.overrides import Overrides
 from models.thermal.presence import Manner
 from models.thermal.reference import Blackbody, Reference

@@ -39,11 +39,11 @@ from drivers.api import (
     ThermalFrameCaptured,
     Unfit,
 )
+from edge.configuration.loading import load
 from edge.gateway import Gateway
 from edge.hosting import Host
-from edge.loading import load
-from edge.scenes import EVERY_S, Scenes, scene_of
-from edge.thermometer_settings import Reference, Region, Thermometer
+from edge.thermal.scenes import EVERY_S, Scenes, scene_of
+from edge.thermal.settings import Reference, Region, Thermometer
 
 LEPTON = LinearScale(gain_c=0.01, offset_c=-273.15)
 BOILER = Thermometer(
@@ -166,7 +166,7 @@ def test_a_picture_that_fails_ends_nothing(
         shown = Shown(sim, "boiler")
         task = asyncio.create_task(shown.scenes.run())
         with monkeypatch.context() as broken, structlog.testing.capture_logs() as logs:
-            broken.setattr("edge.scenes.picture", lambda *_: 1 / 0)
+            broken.setattr("edge.thermal.scenes.picture", lambda *_: 1 / 0)
             shown.scenes.take("boiler", shown.frame(36.0))
             await asyncio.sleep(6)
         assert [line["event"] for line in logs] == ["scene_failed"]

@@ -19,11 +19,11 @@ from cardea.contract.scenes import MarkKind, Scene, Showing
 from cardea.contract.screening import NotScreened
 from cardea.contract.topics import Leaf
 from drivers.api import LinearScale, ThermalFrameCaptured
-from edge.position_view import MARKS_MAX, PEOPLE_MAX
-from edge.position_views import EVERY_S, READING_S, PositionViews
-from edge.thermal_evidence import screening_of
-from edge.thermal_post import Said
-from edge.thermometer_settings import Reference, Region, ShowsPeople, Thermometer
+from edge.thermal.evidence import screening_of
+from edge.thermal.position_view import MARKS_MAX, PEOPLE_MAX
+from edge.thermal.position_views import EVERY_S, READING_S, PositionViews
+from edge.thermal.post import Said
+from edge.thermal.settings import Reference, Region, ShowsPeople, Thermometer
 from models.thermal.disc import Circle
 from models.thermal.people import Sight
 from models.thermal.reading import Measurement, Reading
@@ -352,7 +352,7 @@ def test_a_picture_that_fails_ends_nothing_and_nothing_of_it_goes_out(
 ) -> None:
     async def scene(t: Shown) -> None:
         with monkeypatch.context() as broken, structlog.testing.capture_logs() as logs:
-            broken.setattr("edge.position_views.blurred_scene", lambda *_: 1 / 0)
+            broken.setattr("edge.thermal.position_views.blurred_scene", lambda *_: 1 / 0)
             await t.views.show_faces("o1", ASK)
             await t.show(2.5)
         assert {line["event"] for line in logs} == {"position_view_failed"}

@@ -11,12 +11,12 @@ import pytest
 from cardea.contract.zones import Hazard, Permissive
 from cardea.runtime.config import ConfigInvalid, check
 from drivers.api import CredentialPresented, DeviceSettings, Driver, InputChanged, LeaseOutput, UnitReported
+from edge.configuration.settings import GatewaySettings, Portal
 from edge.decide.hazards import KINDS, UnitKind
 from edge.decide.permissives import needed
-from edge.settings import GatewaySettings, Portal
-from edge.zone_lint import Around, shared_units, zone_misfits
-from edge.zone_plan import gas_limit, plan_of, uv_limit
-from edge.zone_settings import Zone
+from edge.zone.lint import Around, shared_units, zone_misfits
+from edge.zone.plan import gas_limit, plan_of, uv_limit
+from edge.zone.settings import Zone
 
 LAMP: Mapping[str, Any] = {
     "title": "Laboratory",

@@ -26,11 +26,11 @@ from edge.decide.dose import Dose
 from edge.decide.interlock_events import Booted, Kept, Warrant, WriteCycle
 from edge.decide.interlock_state import GAS_INSIDE, IRRADIANCE, OUTPUT
 from edge.notes import NoteKind, Notes
-from edge.site_socket import CONNECTIONS_MAX, LINE_BYTES_MAX, SOCKET_FILE, SiteSocket
-from edge.zone_inputs import ZoneInputs
-from edge.zone_notes import CYCLES_MAX, ZoneNotes
-from edge.zone_rows import ended_cycle
-from edge.zone_settings import Zone
+from edge.zone.inputs import ZoneInputs
+from edge.zone.notes import CYCLES_MAX, ZoneNotes
+from edge.zone.rows import ended_cycle
+from edge.zone.settings import Zone
+from edge.zone.site_socket import CONNECTIONS_MAX, LINE_BYTES_MAX, SOCKET_FILE, SiteSocket
 
 NOW = Instant(1000.0, dt.datetime(2026, 3, 2, tzinfo=dt.UTC), ClockQuality.SYNCHRONISED)
 PICTURE = {

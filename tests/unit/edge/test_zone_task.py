@@ -50,9 +50,9 @@ from drivers.api import (
     Receipt,
     UnitReported,
 )
+from edge.configuration.loading import load
 from edge.gateway import Gateway
 from edge.hosting import Host
-from edge.loading import load
 
 GATEWAY = "tower-1"
 ORDERS = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

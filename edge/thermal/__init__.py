@@ -1,0 +1,1 @@
+"""Thermal positions: frames in, one reading a person out, and whether a position may measure at all."""
