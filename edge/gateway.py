@@ -1,24 +1,11 @@
 """The gateway: everything put together under one roof, started and ended in order."""
 
 import asyncio
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from cardea.contract.orders import (
-    ApproveEpoch,
-    ClearFire,
-    Order,
-    OrderResult,
-    ReleasePortal,
-    SetLockdown,
-    ShowFaces,
-    StartCycle,
-    Statuses,
-    StopCycle,
-)
-from cardea.contract.policy import Policy
+from cardea.contract.orders import ShowFaces
 from cardea.contract.reasons import RefusalReason
 from cardea.contract.records import DeviceState
 from cardea.contract.topics import Leaf
@@ -37,7 +24,6 @@ from drivers.api import (
 )
 from edge.alerts import Alerts
 from edge.audit import Audit
-from edge.configuration.lint import misfits
 from edge.configuration.loading import Configuration
 from edge.configuration.topology import thresholds
 from edge.decide.decision import LogDrill
@@ -45,8 +31,10 @@ from edge.device_facts import DeviceFact
 from edge.device_log import DeviceLog
 from edge.downlink import Hands
 from edge.faces.side import FaceNeeds, FaceSide
-from edge.health import RULES, Health, StatusFile, online, rss_mb
+from edge.health import RULES, Health, StatusFile, online
 from edge.hosting import Host
+from edge.orders import Orders, Outcome
+from edge.picture import Parts, picture_of
 from edge.place import DeviceCursor
 from edge.portal.means import Means
 from edge.portal.portal import PortalTask
@@ -58,7 +46,6 @@ from edge.telemetry import Telemetry
 from edge.thermal.advice import Advised, Compliances
 from edge.thermal.compensation import Compensation
 from edge.uplink import Uplink
-from edge.vault import Applied
 from edge.zone.settings import Zone
 from edge.zone.site_socket import SiteSocket
 from edge.zone.zone import ZoneTask
@@ -70,8 +57,6 @@ OPEN_S_MAX = 10.0
 """Doors are served after this time in any case, with or without a store."""
 DRAIN_S_MAX = 3.0
 _LOG = get_logger("gateway")
-
-Outcome = OrderResult | RefusalReason
 
 
 class Gateway:
@@ -88,6 +73,7 @@ class Gateway:
         self._recorder = Recorder(host.clock, host.entropy)
         self._telemetry = Telemetry(host.clock, RULES)
         self._stores = Stores(host, settings.gateway, configuration.policy, self._recorder, self._telemetry)
+        self._orders = Orders(settings, self._stores.desk, self._portals, self._zones, self._show_faces)
         self.started = asyncio.Event()
         """Set once doors are served."""
 
@@ -163,8 +149,8 @@ class Gateway:
             opinions=self._faces.opinions,
             why_no_mask=self._faces.why_no_mask,
         )
-        self._portals = {name: PortalTask(name, portal, means) for name, portal in settings.portals.items()}
-        self._zones = {name: self._zone(name, zone, means) for name, zone in settings.zones.items()}
+        self._portals |= {name: PortalTask(name, portal, means) for name, portal in settings.portals.items()}
+        self._zones |= {name: self._zone(name, zone, means) for name, zone in settings.zones.items()}
         thermometers, names = settings.thermometers, {name: one.device.driver for name, one in fitted.items()}
         self._compliances = Compliances(thermometers, names, host.clock)
         advised = {name: Advised(task, self._compliances) for name, task in self._portals.items()}
@@ -308,57 +294,17 @@ class Gateway:
 
     def _hands(self, audit: Audit, uplink: Uplink) -> Hands:
         return Hands(
-            execute=self._execute,
-            apply=self._apply,
-            faults=self._faults,
+            execute=self._orders.execute,
+            apply=self._orders.apply,
+            faults=self._orders.faults,
             note=audit.note,
             publish=uplink.publish,
         )
 
-    async def _execute(self, order: Order) -> Outcome:
-        """Carry an order out at its portal."""
-        action = order.action
-        if isinstance(action, ApproveEpoch):
-            return OrderResult.EXECUTED
-        if isinstance(action, StartCycle | StopCycle):
-            return self._order_zone(order, action)
-        if isinstance(action, ShowFaces):
-            if self._thermal is None:
-                return RefusalReason.UNKNOWN_DEVICE
-            return await self._thermal.show_faces(order.id, action)
-        portal = self._portals.get(action.portal)
-        if portal is None:
-            return RefusalReason.WRONG_TARGET
-        match action:
-            case ReleasePortal():
-                return await portal.release_once()
-            case SetLockdown(on=on):
-                return portal.order_lockdown(on=on)
-            case ClearFire():
-                return portal.clear_fire()
-
-    def _order_zone(self, order: Order, action: StartCycle | StopCycle) -> Outcome:
-        zone = self._zones.get(action.zone)
-        if zone is None:
-            return RefusalReason.WRONG_TARGET
-        return zone.stop(action.by, "order") if isinstance(action, StopCycle) else zone.start(order, action)
-
-    async def _apply(self, statuses: Statuses) -> Applied:
-        """Into the vault; without one nothing can be held, so a whole document is asked for later."""
-        vault = self._stores.desk.vault
-        return Applied.BASE_MISSING if vault is None else await vault.apply(statuses)
-
-    def _faults(self, policy: Policy) -> Sequence[object]:
-        """What is wrong with a policy for this gateway's portals."""
-        settings = self._configuration.settings
-        portals = settings.portals
-        unknown = [f"portals.{name}: no such portal" for name in policy.portals if name not in portals]
-        wrong = [
-            f"{name}.{key}: {value}: {advice}"
-            for name, portal in portals.items()
-            for key, value, advice in misfits(portal, policy.of(name), settings.devices)
-        ]
-        return [*unknown, *wrong]
+    async def _show_faces(self, order: str, action: ShowFaces) -> Outcome:
+        if self._thermal is None:
+            return RefusalReason.UNKNOWN_DEVICE
+        return await self._thermal.show_faces(order, action)
 
     # --- what is told of it -------------------------------------------------------------------------
 
@@ -369,39 +315,21 @@ class Gateway:
         return {"outbox_rows": float(rows), "devices_online": float(online(states))}
 
     def picture(self) -> Mapping[str, Any]:
-        """The whole gateway for ``cardea edge status``; nothing in it is personal."""
-        now, stores = self._host.clock.now(), self._stores
-        return {
-            "gateway": self._name,
-            "at": now.utc.isoformat(),
-            "clock": now.quality.value,
-            "pid": os.getpid(),
-            "version": self._host.version,
-            "policy_version": stores.policy.version,
-            "uplink": stores.uplink is not None and stores.uplink.online,
-            "stores": {
-                "outbox": stores.outbox is not None,
-                "vault": stores.desk.vault is not None,
-                "stalled": self._recorder.stalled,
-                "full": self._recorder.full,
-                "following": self._recorder.following,
-                "lost": self._recorder.lost,
-                "commit_ms": round(self._recorder.commit_s * 1000, 2),
-                "pending": {lane.value: n for lane, n in stores.outbox.pending.items()}
-                if stores.outbox
-                else {},
-            },
-            "people": stores.desk.vault.people if stores.desk.vault else None,
-            "rss_mb": round(rss_mb(), 1),
-            "devices": {
-                name: session.picture(now.mono_s) for name, session in self._supervisor.sessions.items()
-            },
-            "sight": self._faces.picture(),
-            "thermometers": {} if self._thermal is None else self._thermal.picture(),
-            "positions": self._compliances.picture(),
-            "portals": {name: portal.picture() for name, portal in self._portals.items()},
-            "zones": {name: zone.picture() for name, zone in self._zones.items()},
-        }
+        """The whole gateway for ``cardea edge status``."""
+        return picture_of(
+            Parts(
+                gateway=self._name,
+                host=self._host,
+                stores=self._stores,
+                recorder=self._recorder,
+                supervisor=self._supervisor,
+                faces=self._faces,
+                thermal=self._thermal,
+                positions=self._compliances,
+                portals=self._portals,
+                zones=self._zones,
+            )
+        )
 
 
 def _state_of(supervisor: Supervisor, device: str) -> DeviceState | None:

@@ -14,6 +14,7 @@ from edge.faces.availability import Availability, Raises
 from edge.faces.checks import FaceChecks
 from edge.faces.gallery_watch import GalleryWatch
 from edge.faces.masks import FaceMasks
+from edge.faces.opening import Openers, SightModels
 from edge.faces.second_opinion import SecondOpinion
 from edge.faces.sight import Around, Sight
 from edge.faces.template_reader import TemplateReader
@@ -60,17 +61,22 @@ class FaceSide:
             needs.mask_awaited,
             Availability("masks", needs.alerts),
         )
-        around = Around(
-            clock=host.clock,
-            open_detector=host.open_detector,
-            open_grounds=host.open_grounds,
-            open_masks=host.open_masks,
+        openers = Openers(
+            detector=host.open_detector,
+            grounds=host.open_grounds,
+            masks=host.open_masks,
             expected=self._expected,
-            report=needs.report,
-            seen=needs.seen,
         )
-        finding = Availability("faces", needs.alerts, cameras=cameras)
-        self._sight = Sight(cameras, finding, self._checks, self._masks, self.opinions, around)
+        self._models = SightModels(
+            Availability("faces", needs.alerts, cameras=cameras),
+            self._checks,
+            self._masks,
+            self.opinions,
+            openers,
+            cameras=bool(cameras),
+        )
+        around = Around(clock=host.clock, report=needs.report, seen=needs.seen)
+        self._sight = Sight(cameras, self._models, self._checks, self._masks, self.opinions, around)
         self._gallery = GalleryWatch(needs.alerts)
 
     def take(self, device: str, event: PictureCaptured) -> None:
@@ -121,4 +127,4 @@ class FaceSide:
         self._enrolled = counted
         self._gallery.counted(counted)
         if first:
-            self._sight.want()
+            self._models.want()

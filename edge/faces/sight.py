@@ -2,30 +2,25 @@
 
 Of each camera only the newest picture waits, one thread looks at all of them, and a picture is forgotten as
 soon as it has been looked at (SAFETY.md items 18, 20). Faces are found and no more, unless somebody at a
-portal of that camera has claimed to be somebody (``edge.faces.second_opinion``). Without a model the check is
-unavailable: that is said once, the pictures are dropped unseen, and everything else goes on.
+portal of that camera has claimed to be somebody (``edge.faces.second_opinion``). Without a model
+(``edge.faces.opening``) the pictures are dropped unseen, and everything else goes on.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
 
 from cardea.runtime.clock import Clock
 from drivers.api import FaceBox, FaceSeen, Picture, PictureCaptured
 from drivers.links import jpeg
-from edge.faces.availability import Availability
-from edge.faces.checks import Detector, FaceChecks, OpenDetector, OpenGrounds, Pipeline
-from edge.faces.masks import FaceMasks, OpenMasks
+from edge.faces.checks import FaceChecks, Pipeline
+from edge.faces.masks import FaceMasks
+from edge.faces.opening import SightModels
 from edge.faces.second_opinion import SecondOpinion
 from models.face.look import Look
 
-RETRY_S = 60.0
-"""How often a check that is unavailable is tried again: somebody may have pulled its model."""
 SNAPSHOT_FAILED = "snapshot_failed"
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +28,6 @@ class Around:
     """What sight needs of its gateway."""
 
     clock: Clock
-    open_detector: OpenDetector
-    open_grounds: OpenGrounds
-    open_masks: OpenMasks
-    expected: Callable[[], bool | None]
-    """Whether there is anybody to compare with, for whom models are opened; ``None`` while nobody knows."""
     report: Callable[[str, float], None]
     seen: Callable[[str, FaceSeen], Awaitable[object]]
 
@@ -48,21 +38,19 @@ class Sight:
     def __init__(
         self,
         cameras: Collection[str],
-        faces: Availability,
+        models: SightModels,
         checks: FaceChecks,
         masks: FaceMasks,
         claims: SecondOpinion,
         around: Around,
     ) -> None:
-        self._cameras = tuple(sorted(cameras))
-        self._faces = faces
+        self._cameras = frozenset(cameras)
+        self._models = models
         self._checks = checks
         self._masks = masks
         self._claims = claims
         self._around = around
-        self._detector: Detector | None = None
         self._newest: dict[str, PictureCaptured] = {}
-        self._wanting = asyncio.Event()
         self._looked_at = 0
         self._compared = 0
         self._dropped = 0
@@ -71,23 +59,19 @@ class Sight:
         """Take a camera's newest picture in, in place of one that waits; never waits itself."""
         if event.offline or device not in self._cameras:
             return
-        if self._detector is None:
+        if self._models.detector is None:
             self._dropped += 1
             return
         self._dropped += device in self._newest
         self._newest[device] = event
         self._checks.arrived.set()
 
-    def want(self) -> None:
-        """Something is to be compared from now on: models are opened for it at once."""
-        self._wanting.set()
-
     async def run(self) -> None:
         """Look, until cancelled; a check that fails ends nothing else."""
         worker = ThreadPoolExecutor(1, thread_name_prefix="sight")
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._keep_open(worker), name="sight models")
+                group.create_task(self._models.keep_open(worker), name="sight models")
                 group.create_task(self._keep_looking(worker), name="sight looks")
         finally:
             worker.shutdown(wait=False, cancel_futures=True)
@@ -95,78 +79,25 @@ class Sight:
     def picture(self) -> Mapping[str, object]:
         """For ``cardea edge status``."""
         return {
-            "faces": self._detector is not None,
-            "reason": self._faces.reason,
-            "face_check": self._checks.grounds is not None,
-            "face_check_reason": self._checks.reason,
-            "masks": self._masks.masks is not None,
-            "masks_reason": self._masks.reason,
+            **self._models.picture(),
             "looked_at": self._looked_at,
             "compared": self._compared,
             "dropped": self._dropped,
             "snapshots_refused": dict(self._claims.refused),
         }
 
-    # --- models -------------------------------------------------------------------------------------
-
-    async def _keep_open(self, worker: ThreadPoolExecutor) -> None:
-        while True:
-            self._wanting.clear()
-            await self._open_what_is_missing(worker)
-            try:
-                async with asyncio.timeout(RETRY_S):
-                    await self._wanting.wait()
-            except TimeoutError:
-                continue
-
-    async def _open_what_is_missing(self, worker: ThreadPoolExecutor) -> None:
-        checks = self._checks
-        expected = self._around.expected()
-        if checks.grounds is None and (expected or self._claims.wanted):
-            opened = await _opened(worker, self._around.open_grounds, checks.lost)
-            if opened is not None:
-                checks.opened(opened)
-            self._claims.changed()
-            checks.arrived.set()
-        elif expected is False:
-            checks.not_needed()
-        if not self._cameras:
-            return
-        if checks.grounds is not None:
-            self._found_by(checks.grounds.pipeline)
-        elif self._detector is None:
-            detector = await _opened(worker, self._around.open_detector, self._faces.lost)
-            if detector is not None:
-                self._found_by(detector)
-        await self._open_masks(worker)
-
-    async def _open_masks(self, worker: ThreadPoolExecutor) -> None:
-        if not self._masks.asked_for():
-            self._masks.not_needed()
-        elif self._masks.masks is None:
-            masks = await _opened(worker, self._around.open_masks, self._masks.lost)
-            if masks is not None:
-                self._masks.opened(masks)
-
-    def _found_by(self, detector: Detector) -> None:
-        """One detector is enough."""
-        first, self._detector = self._detector is None, detector
-        if first:
-            self._faces.back()
-
-    # --- looks --------------------------------------------------------------------------------------
-
     async def _keep_looking(self, worker: ThreadPoolExecutor) -> None:
         while True:
             await self._checks.arrived.wait()
             self._checks.arrived.clear()
             if self._claims.wanted and self._checks.grounds is None and self._checks.reason is None:
-                self._wanting.set()
+                self._models.want()
             try:
                 while await self._look_at_snapshot(worker) or await self._look_at_picture(worker):
                     pass
             except Exception as error:  # noqa: BLE001  # a check that fails must not end the gateway
-                self._fail(error)
+                self._newest.clear()
+                self._models.failed(error)
 
     async def _look_at_snapshot(self, worker: ThreadPoolExecutor) -> bool:
         """Terminals' pictures first: whoever they show waits at a door."""
@@ -183,7 +114,8 @@ class Sight:
         return True
 
     async def _look_at_picture(self, worker: ThreadPoolExecutor) -> bool:
-        if not self._newest or self._detector is None:
+        detector = self._models.detector
+        if not self._newest or detector is None:
             return False
         device, event = next(iter(self._newest.items()))
         del self._newest[device]
@@ -195,7 +127,7 @@ class Sight:
             self._compared += 1
             self._claims.seen(claims, look, event.at)
         else:
-            faces = await loop.run_in_executor(worker, self._detector.detect, event.picture)
+            faces = await loop.run_in_executor(worker, detector.detect, event.picture)
             await self._tell(worker, device, event, tuple(faces))
         return True
 
@@ -212,33 +144,13 @@ class Sight:
         masks = self._masks.masks
         if masks is None:
             if self._masks.reason is None:
-                self._wanting.set()
+                self._models.want()
             return None
         try:
             return await asyncio.get_running_loop().run_in_executor(worker, masks.masked, picture, face)
         except Exception as error:  # noqa: BLE001  # a check that fails must not end the others
             self._masks.lost(error)
             return None
-
-    def _fail(self, error: Exception) -> None:
-        """What failed is opened anew, in a while; pictures that waited are forgotten."""
-        self._newest.clear()
-        if self._detector is not None:
-            self._detector = None
-            self._faces.lost(error)
-        if self._checks.grounds is not None:
-            self._checks.lost(error)
-            self._claims.changed()
-
-
-async def _opened(
-    worker: ThreadPoolExecutor, open_: Callable[[], T], lost: Callable[[Exception], None]
-) -> T | None:
-    try:
-        return await asyncio.get_running_loop().run_in_executor(worker, open_)
-    except Exception as error:  # noqa: BLE001  # whatever a model does to us, doors are served
-        lost(error)
-        return None
 
 
 def _look_at(pipeline: Pipeline, snapshot: bytes) -> Look | str:

@@ -406,7 +406,7 @@ def test_nor_by_a_signed_policy(play: Play) -> None:
     required = PortalPolicy(degrade=Degrade.CLOSED, face=FaceRequirement.REQUIRED)
 
     async def scene(_: Door, gateway: Gateway) -> None:
-        (fault,) = gateway._faults(Policy(target="tower-1", version=2, default=required))
+        (fault,) = gateway._orders.faults(Policy(target="tower-1", version=2, default=required))
         assert "shows a face" in str(fault)
 
     play(scene, NO_CAMERA)

@@ -42,8 +42,9 @@ from edge.configuration.loading import load
 from edge.faces.availability import Availability
 from edge.faces.checks import Detector, FaceChecks, Grounds
 from edge.faces.masks import FaceMasks, Masks
+from edge.faces.opening import RETRY_S, Openers, SightModels
 from edge.faces.second_opinion import SecondOpinion
-from edge.faces.sight import RETRY_S, Around, Sight
+from edge.faces.sight import Around, Sight
 from edge.gateway import Gateway
 from edge.machine import missing, real_host
 from models.face.company import several
@@ -70,22 +71,18 @@ class Bench:
         self.looked: list[int] = []
         wanted = {"a", "b"} if cameras is None else cameras
         checks = FaceChecks("0" * 64, Availability("face_check", self))
-        self.sight = Sight(
-            wanted,
-            Availability("faces", self, cameras=sorted(wanted)),
-            checks,
-            FaceMasks((), self._no_policy, lambda _: False, Availability("masks", self)),
-            SecondOpinion(checks, self._nobody),
-            Around(
-                clock=self.clock,
-                open_detector=self._open,
-                open_grounds=self._no_grounds,
-                open_masks=self._no_masks,
-                expected=lambda: False,
-                report=self._report,
-                seen=self._take,
-            ),
+        masks = FaceMasks((), self._no_policy, lambda _: False, Availability("masks", self))
+        claims = SecondOpinion(checks, self._nobody)
+        openers = Openers(
+            detector=self._open,
+            grounds=self._no_grounds,
+            masks=self._no_masks,
+            expected=lambda: False,
         )
+        faces = Availability("faces", self, cameras=sorted(wanted))
+        models = SightModels(faces, checks, masks, claims, openers, cameras=bool(wanted))
+        around = Around(clock=self.clock, report=self._report, seen=self._take)
+        self.sight = Sight(wanted, models, checks, masks, claims, around)
 
     async def _nobody(self, person: str, model_sha256: str) -> None:
         raise AssertionError((person, model_sha256))
