@@ -23,8 +23,8 @@ from bench.report import RESULTS, percentile, report
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import Conditions, Counts, LinearScale, Planck, ThermalFrameCaptured
 from models.thermal.radiometry import Radiometer, radiometer, table
-from models.thermal.reference import Reference, look
-from models.thermal.reference_search import find
+from models.thermal.reference.reference import Reference, look
+from models.thermal.reference.search import find
 from models.thermal.roi import Region, hottest
 from models.thermal.station import Position, Station, step
 

@@ -20,7 +20,7 @@ from bench.report import RESULTS, report
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import Counts, LinearScale, ThermalFrameCaptured
 from drivers.sim.thermal_scene import DISC, ThermalScene
-from models.thermal.reference import Blackbody
+from models.thermal.reference.reference import Blackbody
 from models.thermal.roi import Region
 from models.thermal.station import Position, Station, step
 

@@ -87,7 +87,7 @@ _CHINESE_SHARE = 0.7
 _MASKED_SHARE = 0.9
 _CARD_SHARE = 0.35
 _BASELINE_C, _BASELINE_SD_C, _BASELINE_SPAN_C = 36.2, 0.45, 0.55
-"""Healthy people differ by more than terminals that normalise let them (``models.thermal.compensation``)."""
+"""Healthy people differ by more than terminals that normalise let them (see ``decision.compensation``)."""
 _LONG_AGO = "2024-12-31"
 COLUMNS = (
     "person",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cardea.contract.records import ScreeningState
 from drivers.api import TemperatureMeasured
 from edge.decide.evidence import Screening
-from models.thermal.compensation import BELIEVABLE_C
+from models.thermal.decision.compensation import BELIEVABLE_C
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from edge.portal.gathering import PersonScreened
 from edge.thermal.compliance import Live, judged
 from edge.thermal.position_figures import Around
 from edge.thermal.settings import Thermometer
-from models.thermal.selftest import Report, Verdict
+from models.thermal.condition.selftest import Report, Verdict
 
 LIVE_S_MAX = 900.0
 """What measured the room and has been silent for longer no longer does."""

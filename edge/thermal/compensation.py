@@ -11,7 +11,7 @@ from typing import Protocol
 from cardea.contract.records import AlertKind
 from drivers.api import TemperatureMeasured
 from edge.alerts import Alarm
-from models.thermal.compensation import READINGS, believable, narrowness
+from models.thermal.decision.compensation import READINGS, believable, narrowness
 
 AGAIN_S = 10.0
 """The same value this soon is the same measurement told again, as when a terminal asks and then reports."""

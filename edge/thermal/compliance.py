@@ -17,8 +17,8 @@ from edge.thermal.position_figures import (
     values,
 )
 from edge.thermal.position_settings import PositionFacts
-from models.thermal.clauses import Figure
-from models.thermal.selftest import Figures, Origin, Report, selftest
+from models.thermal.condition.clauses import Figure
+from models.thermal.condition.selftest import Figures, Origin, Report, selftest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from drivers.api import FaceBox, FaceSeen, ThermalFrameCaptured
 from edge.thermal.settings import Thermometer
-from models.thermal.canthi import canthi
-from models.thermal.parallax import Registration, canthus_regions
+from models.thermal.registration.canthi import canthi
+from models.thermal.registration.parallax import Registration, canthus_regions
 from models.thermal.roi import Region
 
 TOGETHER_S_MAX = 0.7

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from edge.thermal.position_settings import CameraFacts, PositionFacts
 from edge.thermal.settings import Thermometer
-from models.thermal.clauses import Figure
-from models.thermal.clip_facts import ClipFacts
+from models.thermal.condition.clauses import Figure
+from models.thermal.condition.clip_facts import ClipFacts
+from models.thermal.condition.selftest import Figures, Known, Origin
 from models.thermal.geometry import Sensor, face_px, longer_first, sensor_of, spot_mm, spot_through_lens_mm
-from models.thermal.selftest import Figures, Known, Origin
 from models.thermal.uncertainty import expanded_c
 
 Values = tuple[float, ...]

@@ -13,7 +13,7 @@ from edge.thermal.positions import overrides_of, region_of
 from edge.thermal.post import Said
 from edge.thermal.settings import Thermometer
 from models.thermal.overrides import meter_of
-from models.thermal.people import face_region
+from models.thermal.people.people import face_region
 from models.thermal.picture import ThermalPicture, marks, spot
 from models.thermal.position_picture import blurred_picture, clear_picture
 from models.thermal.radiometry import Radiometer

@@ -3,8 +3,8 @@
 from edge.thermal.settings import Reference as ToldReference
 from edge.thermal.settings import Thermometer
 from models.thermal.overrides import Overrides
-from models.thermal.presence import Manner
-from models.thermal.reference import Blackbody, Reference
+from models.thermal.people.presence import Manner
+from models.thermal.reference.reference import Blackbody, Reference
 from models.thermal.roi import Region
 from models.thermal.station import Position
 

@@ -3,7 +3,7 @@
 from pydantic import Field, model_validator
 
 from cardea.runtime.config import Settings
-from models.thermal.parallax import Registration as Registered
+from models.thermal.registration.parallax import Registration as Registered
 
 
 class Registration(Settings):

@@ -19,8 +19,8 @@ from edge.thermal.settings import Thermometer
 from models.thermal.overrides import meter_of
 from models.thermal.picture import marks, picture
 from models.thermal.radiometry import Radiometer
-from models.thermal.reference import Reference
-from models.thermal.reference_search import find
+from models.thermal.reference.reference import Reference
+from models.thermal.reference.search import find
 
 EVERY_S = 5.0
 Publish = Callable[[Leaf, bytes], Awaitable[bool]]

@@ -14,8 +14,8 @@ from cardea.contract.records import AlertKind, ScreeningState
 from cardea.contract.screening import NotScreened
 from edge.alerts import Alarm, Alerts
 from edge.thermal.settings import ScreeningWatchSettings
-from models.thermal.alarm_rate import AlarmRate, chart
-from models.thermal.baseline import Baseline, second_line
+from models.thermal.decision.alarm_rate import AlarmRate, chart
+from models.thermal.decision.baseline import Baseline, second_line
 from models.thermal.reading import Reading
 
 DRIFTED = frozenset({NotScreened.REFERENCE_DRIFTING, NotScreened.GAIN_UNFIT})

@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass, replace
 
 from cardea.contract.screening import Correction
-from models.thermal.offset import JUMP_SD, NOISE_C, SEEN_MIN
+from models.thermal.reference.offset import JUMP_SD, NOISE_C, SEEN_MIN
 
 GAIN_MIN, GAIN_MAX = 0.95, 1.05
 """Of a sound sensor; beyond, one of the references is not what it is taken for."""

@@ -9,7 +9,7 @@ import numpy as np
 from cardea.contract.scenes import Mark, MarkKind
 from drivers.api import RawFrame
 from models.thermal.radiometry import Radiometer, Temperatures
-from models.thermal.reference import Reference, look
+from models.thermal.reference.reference import Reference, look
 from models.thermal.roi import Region, hottest
 
 ROWS_MAX = 120

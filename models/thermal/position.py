@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from models.thermal.correction import APART_C_MIN
 from models.thermal.overrides import Overrides
-from models.thermal.presence import Manner
-from models.thermal.reference import Blackbody
+from models.thermal.people.presence import Manner
+from models.thermal.reference.reference import Blackbody
 from models.thermal.roi import Region
 from models.thermal.uncertainty import Budget
 

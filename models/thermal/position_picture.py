@@ -8,7 +8,7 @@ from drivers.api import RawFrame
 from models.thermal.blur import all_blurred, blurred
 from models.thermal.picture import ThermalPicture, block_of, encoded, shrunk
 from models.thermal.radiometry import Radiometer, Temperatures
-from models.thermal.reference import Reference, look
+from models.thermal.reference.reference import Reference, look
 
 
 def blurred_picture(

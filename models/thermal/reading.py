@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cardea.contract.records import ScreeningState
 from cardea.contract.screening import Correction, NotScreened, ScreeningTerms
-from models.thermal.screening import Bands, state
+from models.thermal.decision.screening import Bands, state
 
 DECIMALS = 3
 """Of what is told of a temperature."""

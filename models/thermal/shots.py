@@ -4,14 +4,14 @@ import math
 from functools import partial
 
 from drivers.api import ThermalFrameCaptured
-from models.thermal import reference_watch
 from models.thermal.correction import Line
-from models.thermal.disc import Circle
-from models.thermal.people import Shot, Watched, assumed_offset_c
+from models.thermal.people.people import Shot, Watched, assumed_offset_c
 from models.thermal.position import Position
 from models.thermal.radiometry import Radiometer
 from models.thermal.reading import Measurement
-from models.thermal.reference_watch import Watch
+from models.thermal.reference import watch as reference_watch
+from models.thermal.reference.disc import Circle
+from models.thermal.reference.watch import Watch
 from models.thermal.roi import Hottest
 
 

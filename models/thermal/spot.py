@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from cardea.contract.screening import NotScreened
 from drivers.api import SpotMeasured
-from models.thermal import presence as stay
-from models.thermal.presence import BELIEVABLE_C_MAX, Manner
+from models.thermal.people import presence as stay
+from models.thermal.people.presence import BELIEVABLE_C_MAX, Manner
 from models.thermal.radiometry import ABSOLUTE_ZERO_C
 from models.thermal.reading import Measurement, Reading
 from models.thermal.station import FROM_UNFIT, Station, Step, blocked

@@ -11,17 +11,17 @@ from dataclasses import dataclass, field, replace
 
 from cardea.contract.screening import NotScreened
 from drivers.api import ThermalFrameCaptured, Unfit
-from models.thermal import people as there
-from models.thermal import presence as stay
-from models.thermal import reference_watch
 from models.thermal.overrides import meter_of
-from models.thermal.people import People, Seen, Sight
+from models.thermal.people import people as there
+from models.thermal.people import presence as stay
+from models.thermal.people.people import People, Seen, Sight
+from models.thermal.people.presence import BELIEVABLE_C_MAX, REPEAT_S, Presence
 from models.thermal.position import REFERENCES_MAX, Position
-from models.thermal.presence import BELIEVABLE_C_MAX, REPEAT_S, Presence
 from models.thermal.radiometry import Radiometer
 from models.thermal.reading import Reading
-from models.thermal.reference import Reference
-from models.thermal.reference_watch import Watch
+from models.thermal.reference import watch as reference_watch
+from models.thermal.reference.reference import Reference
+from models.thermal.reference.watch import Watch
 from models.thermal.roi import Hottest, Region, hottest
 from models.thermal.shots import shot, watched
 

@@ -74,7 +74,7 @@ from drivers.api import LinearScale
 from models.thermal.picture import marks, spot
 from models.thermal.position_picture import blurred_picture, clear_picture
 from models.thermal.radiometry import radiometer
-from models.thermal.reference import Reference
+from models.thermal.reference.reference import Reference
 from models.thermal.roi import Region
 
 CLOCK, ENTROPY = SystemClock(), SystemEntropy()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cardea.cli.errors import CommandError
-from models.thermal.clinical import Columns, NotClinical, columns
+from models.thermal.evaluation.clinical import Columns, NotClinical, columns
 
 SIZE_MAX = 64_000_000
 """The largest table of the study has 0.7 MB."""

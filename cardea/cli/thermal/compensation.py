@@ -8,7 +8,8 @@ from pathlib import Path
 from cardea.cli.bounded_file import read_bounded
 from cardea.cli.errors import CommandError
 from cardea.cli.thermal.named_columns import Row, named_rows
-from models.thermal.compensation import (
+from models.thermal.condition.selftest import Verdict
+from models.thermal.decision.compensation import (
     ORAL_SD_C,
     READINGS,
     RESIDUAL_C_MAX,
@@ -19,7 +20,6 @@ from models.thermal.compensation import (
     narrowness,
     sweep,
 )
-from models.thermal.selftest import Verdict
 
 BYTES_MAX = 16 * 1024 * 1024
 POINTS_MAX = 1000

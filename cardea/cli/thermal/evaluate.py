@@ -102,7 +102,7 @@ def _run(args: argparse.Namespace) -> int:
     from cardea.cli.thermal.clinical_table import read_table
     from cardea.cli.thermal.evaluation import Asked, evaluated
     from cardea.cli.thermal.evaluation_text import told
-    from models.thermal.drift import RESIDUAL_SD_C
+    from models.thermal.evaluation.drift import RESIDUAL_SD_C
 
     table = read_table(args.file)
     asked = Asked(

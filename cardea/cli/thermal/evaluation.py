@@ -17,9 +17,9 @@ from cardea.cli.thermal.evaluation_question import (
     visits_of,
 )
 from cardea.cli.thermal.evaluation_runs import run_figures
-from models.thermal.clinical import Visits, visits
-from models.thermal.methods import METHODS, second_line
-from models.thermal.roc import Flags, area
+from models.thermal.evaluation.clinical import Visits, visits
+from models.thermal.evaluation.methods import METHODS, second_line
+from models.thermal.evaluation.roc import Flags, area
 
 
 def evaluated(table: Table, asked: Asked, progress: Callable[[int], None]) -> Report:

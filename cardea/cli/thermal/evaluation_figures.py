@@ -7,11 +7,11 @@ import numpy as np
 
 from cardea.cli.thermal.evaluation_question import Asked
 from models.binomial import Interval
-from models.thermal.clinical import Visits
-from models.thermal.methods import METHODS
-from models.thermal.prevalence import npv, npv_ci, ppv, ppv_ci
-from models.thermal.roc import Flags, Point, Scores, area, at, curve
-from models.thermal.validation import Choice, left_out, margins
+from models.thermal.evaluation.clinical import Visits
+from models.thermal.evaluation.methods import METHODS
+from models.thermal.evaluation.prevalence import npv, npv_ci, ppv, ppv_ci
+from models.thermal.evaluation.roc import Flags, Point, Scores, area, at, curve
+from models.thermal.evaluation.validation import Choice, left_out, margins
 
 SP_STEPS = (0.80, 0.85, 0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99)
 FLIR = "flir"

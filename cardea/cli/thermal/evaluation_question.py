@@ -7,12 +7,12 @@ import numpy as np
 
 from cardea.cli.errors import CommandError
 from cardea.cli.thermal.clinical_table import Table
-from models.thermal.clinical import OFFSET, Visits, visits
-from models.thermal.drift import drift
-from models.thermal.methods import Series
-from models.thermal.roc import Flags, Scores, curve
-from models.thermal.threshold import TooFew, choose
-from models.thermal.validation import Choice
+from models.thermal.decision.threshold import TooFew, choose
+from models.thermal.evaluation.clinical import OFFSET, Visits, visits
+from models.thermal.evaluation.drift import drift
+from models.thermal.evaluation.methods import Series
+from models.thermal.evaluation.roc import Flags, Scores, curve
+from models.thermal.evaluation.validation import Choice
 
 VISITS_MIN = 10
 PREFERRED_ORAL = "aveOralF"

@@ -6,10 +6,10 @@ import numpy as np
 
 from cardea.cli.thermal.evaluation_figures import AHEAD_OF_FLIR, FLIR, Report, against_flir, rounded
 from cardea.cli.thermal.evaluation_question import Asked, series_of
-from models.thermal.clinical import Visits
-from models.thermal.methods import METHODS
-from models.thermal.roc import Flags, area, at
-from models.thermal.validation import Choice
+from models.thermal.evaluation.clinical import Visits
+from models.thermal.evaluation.methods import METHODS
+from models.thermal.evaluation.roc import Flags, area, at
+from models.thermal.evaluation.validation import Choice
 
 
 def run_figures(

@@ -11,10 +11,10 @@ from cardea.cli.errors import CommandError
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import DeviceMisconfigured, LinearScale, ThermalFrameCaptured
 from drivers.thermal.lepton.recording import Clip, read_clip
-from models.thermal.clip_facts import ClipFacts, Footage, look_at
+from models.thermal.condition.clip_facts import ClipFacts, Footage, look_at
 from models.thermal.radiometry import radiometer
-from models.thermal.reference import Blackbody, Reference
-from models.thermal.reference_search import located
+from models.thermal.reference.reference import Blackbody, Reference
+from models.thermal.reference.search import located
 
 KIND = "lepton"
 """Clips of this layout are of no other camera."""

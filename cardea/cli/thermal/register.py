@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cardea.cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from models.thermal.register import Fit
+    from models.thermal.registration.register import Fit
 
 SHARE_MAX = 0.25
 """Of a canthus box's side: a registration that errs by more misses the warm spot."""
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from cardea.cli.thermal.register_pairs import read_pairs
-    from models.thermal.register import NotRegistrable, fit
+    from models.thermal.registration.register import NotRegistrable, fit
 
     found = read_pairs(args.pairs)
     for line in found.left_out:
@@ -51,7 +51,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _report(made: "Fit", pairs: int, left_out: int) -> dict[str, object]:
-    from models.thermal.canthi import BOX_MM, INTEROCULAR_MM
+    from models.thermal.registration.canthi import BOX_MM, INTEROCULAR_MM
 
     registration = made.registration
     low, high = registration.interocular_px

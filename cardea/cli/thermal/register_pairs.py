@@ -9,7 +9,7 @@ from pathlib import Path
 from cardea.cli.bounded_file import read_bounded
 from cardea.cli.errors import CommandError
 from cardea.cli.thermal.named_columns import Row, named_rows
-from models.thermal.register import Pair
+from models.thermal.registration.register import Pair
 
 ROWS_MAX = 10_000
 FILE_BYTES_MAX = 4 * 1024 * 1024

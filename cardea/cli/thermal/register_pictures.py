@@ -15,10 +15,10 @@ from drivers.api import Picture
 from models.face import detect
 from models.face.detect import FaceDetector
 from models.registry import ModelProblem
-from models.thermal.canthi import Point, canthi
-from models.thermal.eye_corners import eye_corners
 from models.thermal.radiometry import Temperatures
-from models.thermal.register import Pair
+from models.thermal.registration.canthi import Point, canthi
+from models.thermal.registration.eye_corners import eye_corners
+from models.thermal.registration.register import Pair
 
 BYTES_MAX = 64 * 1024 * 1024
 Find = Callable[[Path, Path], Sequence[Pair]]

@@ -13,14 +13,14 @@ from cardea.contract.time import ClockQuality, Instant
 from drivers.api import ThermalFrameCaptured
 from models.thermal import station
 from models.thermal.overrides import Overrides
-from models.thermal.people import People
+from models.thermal.people.people import People
+from models.thermal.people.roll import Entry, Roll
+from models.thermal.people.tracks import Tracks
 from models.thermal.position import Position
-from models.thermal.reference import Blackbody, Reference
-from models.thermal.reference_search import located
+from models.thermal.reference.reference import Blackbody, Reference
+from models.thermal.reference.search import located
 from models.thermal.roi import Region
-from models.thermal.roll import Entry, Roll
 from models.thermal.station import Station, Step
-from models.thermal.tracks import Tracks
 
 FRAMES_MAX = 20_000
 """Of a Lepton 37 minutes, 0.8 GB."""

@@ -8,9 +8,9 @@ from cardea.contract.records import ScreeningState
 from cardea.runtime.i18n import Language, Translator
 from cardea.runtime.phrases import phrase
 from cardea.runtime.screening_line import explain
-from models.thermal import screening as decision
+from models.thermal.decision import screening as decision
+from models.thermal.people.roll import Entry
 from models.thermal.reading import Measurement, terms_of
-from models.thermal.roll import Entry
 
 
 def document(screening: Screening) -> dict[str, Any]:

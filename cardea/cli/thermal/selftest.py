@@ -62,7 +62,7 @@ def _run(args: argparse.Namespace) -> int:
 def _position(args: argparse.Namespace) -> int:
     from cardea.cli.thermal.selftest_report import as_json, as_text
     from edge.thermal.compliance import judged
-    from models.thermal.selftest import Verdict
+    from models.thermal.condition.selftest import Verdict
 
     facts, around = _described(args)
     report = judged(facts, around)

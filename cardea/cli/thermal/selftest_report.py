@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping
 
-from models.thermal.clauses import YES, Bound, Clause
-from models.thermal.clip_facts import ClipFacts
-from models.thermal.selftest import Finding, Known, Report, Verdict
+from models.thermal.condition.clauses import YES, Bound, Clause
+from models.thermal.condition.clip_facts import ClipFacts
+from models.thermal.condition.selftest import Finding, Known, Report, Verdict
 
 MARKS: Mapping[Verdict, str] = {
     Verdict.COMPLIANT: "✓",

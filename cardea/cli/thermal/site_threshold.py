@@ -8,8 +8,8 @@ from typing import Any
 from cardea.cli.errors import CommandError
 from cardea.cli.thermal.clinical_table import read_rows
 from models.binomial import CONFIDENCE
-from models.thermal.clinical import FIRST_ROWS, PLAUSIBLE_C, name_of, number_of
-from models.thermal.threshold import TooFew, choose
+from models.thermal.decision.threshold import TooFew, choose
+from models.thermal.evaluation.clinical import FIRST_ROWS, PLAUSIBLE_C, name_of, number_of
 
 
 def site_threshold(file: Path, column: str, fpr: float) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from cardea.cli import main as cli
 from cardea.cli.thermal.evaluate import METHODS
 from cardea.cli.thermal.evaluation_text import HEIGHT
-from models.thermal import methods
+from models.thermal.evaluation import methods
 
 NAMES = ["SubjectID", "", "T_offset1", "canthiMax1", "T_Max1", "T_offset2", "canthiMax2", "T_Max2"]
 HEADER = [*NAMES, "aveOralF", "aveOralM", "Time", "Date"]

@@ -12,7 +12,7 @@ from cardea.cli.main import main
 from drivers.api import FaceBox
 from models.face import detect
 from models.registry import ModelUnavailable
-from models.thermal.parallax import Registration
+from models.thermal.registration.parallax import Registration
 from tests.unit.models.thermal_faces import Rig
 
 RIG = Rig()

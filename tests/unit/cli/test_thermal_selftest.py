@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardea.cli.main import main
-from models.thermal.clauses import CLAUSES
+from models.thermal.condition.clauses import CLAUSES
 
 Run = Callable[..., tuple[int, str, str]]
 LEPTON = """\

@@ -19,7 +19,7 @@ from drivers.sim.thermometers import CameraAtDoor
 from edge.configuration.settings import GatewaySettings
 from edge.thermal.positions import references_of
 from models.thermal.radiometry import radiometer
-from models.thermal.reference import Reference, look
+from models.thermal.reference.reference import Reference, look
 
 
 def clip(people: int, reference_c: float, row: int, column: int) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from edge.decide.screening import ScreeningLimits, screen
 from edge.notes import Notes
 from edge.router import Router
 from edge.thermal.compensation import AGAIN_S, Compensation
-from models.thermal.compensation import READINGS
+from models.thermal.decision.compensation import READINGS
 from tests.unit.edge.committed_alerts import Rows
 
 UTC = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)

@@ -11,8 +11,8 @@ from drivers.api import FaceSeen, LinearScale, ThermalFrameCaptured
 from edge.thermal.face_regions import TOGETHER_S_MAX, FaceRegions
 from edge.thermal.registration_settings import Registration
 from edge.thermal.settings import Region, Thermometer
-from models.thermal.canthi import canthi
-from models.thermal.register import fit
+from models.thermal.registration.canthi import canthi
+from models.thermal.registration.register import fit
 from tests.unit.models.test_thermal_register import PLACES, RIG, pairs_of
 
 FITTED = fit(pairs_of(RIG, PLACES)).registration

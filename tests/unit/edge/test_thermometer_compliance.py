@@ -21,9 +21,9 @@ from edge.thermal.compliance import Live, judged
 from edge.thermal.position_figures import Around
 from edge.thermal.position_settings import CameraFacts, PositionFacts
 from edge.thermal.settings import Thermometer
-from models.thermal.clauses import Figure
-from models.thermal.clip_facts import ClipFacts
-from models.thermal.selftest import Known, Origin, Report, Verdict
+from models.thermal.condition.clauses import Figure
+from models.thermal.condition.clip_facts import ClipFacts
+from models.thermal.condition.selftest import Known, Origin, Report, Verdict
 
 TODAY = dt.date(2026, 3, 2)
 FITTED: dict[str, Any] = {

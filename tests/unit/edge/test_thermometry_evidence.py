@@ -10,9 +10,9 @@ from cardea.contract.encoding import encode
 from cardea.contract.records import ScreeningState
 from cardea.contract.screening import Correction, NotScreened
 from edge.thermal.evidence import attributable, screening_of
-from models.thermal.disc import Circle
-from models.thermal.people import Sight
+from models.thermal.people.people import Sight
 from models.thermal.reading import Measurement, Reading, terms_of
+from models.thermal.reference.disc import Circle
 from models.thermal.station import Step
 
 ANY = st.floats() | st.floats(-50, 60)

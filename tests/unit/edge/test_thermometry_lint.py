@@ -26,8 +26,8 @@ from edge.thermal.lint import scene_misfits
 from edge.thermal.positions import position_of
 from edge.thermal.settings import ShowsPeople
 from models.thermal.overrides import Overrides
-from models.thermal.presence import Manner
-from models.thermal.reference import Blackbody, Reference
+from models.thermal.people.presence import Manner
+from models.thermal.reference.reference import Blackbody, Reference
 from models.thermal.roi import Region
 
 

@@ -24,10 +24,10 @@ from edge.thermal.position_view import MARKS_MAX, PEOPLE_MAX
 from edge.thermal.position_views import EVERY_S, READING_S, PositionViews
 from edge.thermal.post import Said
 from edge.thermal.settings import Reference, Region, ShowsPeople, Thermometer
-from models.thermal.disc import Circle
-from models.thermal.people import Sight
+from models.thermal.people.people import Sight
 from models.thermal.reading import Measurement, Reading
-from models.thermal.reference import Reference as Seen
+from models.thermal.reference.disc import Circle
+from models.thermal.reference.reference import Reference as Seen
 from models.thermal.station import Step
 
 LEPTON = LinearScale(gain_c=0.01, offset_c=-273.15)

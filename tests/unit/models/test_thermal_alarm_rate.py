@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from models.thermal import alarm_rate
-from models.thermal.alarm_rate import AlarmRate, Chart, chart, run_length
+from models.thermal.decision import alarm_rate
+from models.thermal.decision.alarm_rate import AlarmRate, Chart, chart, run_length
 
 
 def by_linear_equations(rate: float, drawn: Chart) -> float:

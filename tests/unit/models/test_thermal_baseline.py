@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardea.contract.records import ScreeningState
-from models.thermal.baseline import PEOPLE, SPREAD_C_MIN, Baseline, Usual, second_line
+from models.thermal.decision.baseline import PEOPLE, SPREAD_C_MIN, Baseline, Usual, second_line
 
 MILDER = (
     ScreeningState.NOT_SCREENED,

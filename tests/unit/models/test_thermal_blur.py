@@ -13,7 +13,7 @@ from models.thermal.blur import all_blurred, blurred, may_be_person, side_px
 from models.thermal.picture import ThermalPicture
 from models.thermal.position_picture import blurred_picture, clear_picture
 from models.thermal.radiometry import radiometer
-from models.thermal.reference import Reference
+from models.thermal.reference.reference import Reference
 
 METER = radiometer(LinearScale(gain_c=0.01, offset_c=-273.15), None)
 DISC = Reference(temp_c=37.0, row=20, column=130, radius_px=6.0)

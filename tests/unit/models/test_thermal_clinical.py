@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.thermal.clinical import Columns, NotClinical, Visits, columns, visits
-from models.thermal.drift import Drift, drift
-from models.thermal.methods import METHODS, Series, second_line
-from models.thermal.roc import area
+from models.thermal.evaluation.clinical import Columns, NotClinical, Visits, columns, visits
+from models.thermal.evaluation.drift import Drift, drift
+from models.thermal.evaluation.methods import METHODS, Series, second_line
+from models.thermal.evaluation.roc import area
 
 _ROUNDS = ["", "T_offset1", "canthiMax1", "T_LC1", "", "T_offset2", "canthiMax2", "T_LC12", ""]
 HEADER = ["SubjectID", *_ROUNDS, "aveOralF", "aveOralM", "T_atm", "Time", "Date"]

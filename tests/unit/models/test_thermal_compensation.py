@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.thermal.compensation import (
+from models.thermal.decision.compensation import (
     ORAL_SD_C,
     READINGS,
     SD_C_MIN,

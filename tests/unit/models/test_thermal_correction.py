@@ -21,12 +21,12 @@ from models.thermal.correction import (
     one_point,
     two_point,
 )
-from models.thermal.offset import NOISE_C, SEEN_MIN
 from models.thermal.overrides import Overrides
 from models.thermal.position import SITE_C_MAX, Position
 from models.thermal.radiometry import Radiometer, radiometer
 from models.thermal.reading import Measurement
-from models.thermal.reference import Blackbody, Reference
+from models.thermal.reference.offset import NOISE_C, SEEN_MIN
+from models.thermal.reference.reference import Blackbody, Reference
 from models.thermal.roi import Region
 from models.thermal.station import Station, Step
 

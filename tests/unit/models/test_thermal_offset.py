@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.thermal.offset import (
+from models.thermal.reference.offset import (
     DRIFT_C_MAX,
     DRIFT_S,
     FLAT_FIELD_C,

@@ -17,10 +17,9 @@ from cardea.contract.screening import NotScreened
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import CELSIUS, LinearScale, ThermalFrameCaptured, Unfit
 from models.thermal import station
-from models.thermal.disc import Circle
-from models.thermal.heads import Head
-from models.thermal.people import People, assumed_offset_c, face_region, refusal
-from models.thermal.presence import (
+from models.thermal.people.heads import Head
+from models.thermal.people.people import People, assumed_offset_c, face_region, refusal
+from models.thermal.people.presence import (
     REFUSED_S,
     REPEAT_S,
     UNSTEADY_S_MAX,
@@ -33,12 +32,13 @@ from models.thermal.presence import (
     seen,
     steady,
 )
+from models.thermal.people.tracks import Tracks
 from models.thermal.radiometry import radiometer
 from models.thermal.reading import Measurement, Reading
-from models.thermal.reference import Reference
+from models.thermal.reference.disc import Circle
+from models.thermal.reference.reference import Reference
 from models.thermal.roi import Region
 from models.thermal.station import Position, Station, Step
-from models.thermal.tracks import Tracks
 
 LEPTON = LinearScale(gain_c=0.01, offset_c=-273.15)
 METER = radiometer(LEPTON, None)
@@ -195,7 +195,7 @@ def test_a_hot_reference_in_the_region_is_not_too_hot() -> None:
 
 
 def test_a_face_whose_pixels_say_nothing_is_not_measured(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.thermal.people.hottest", lambda *_: None)
+    monkeypatch.setattr("models.thermal.people.people.hottest", lambda *_: None)
     told = hall.show((50, 60, 32, 35.5), n=round((UNSTEADY_S_MAX + 1.5) * FPS))
     assert {reading.reason for reading in told} == {NotScreened.NOT_STEADY}
 

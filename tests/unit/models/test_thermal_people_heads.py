@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from drivers.api import CELSIUS, Conditions, LinearScale, Planck
-from models.thermal import heads as module
-from models.thermal.bodies import UPS, Up, is_chest, is_colder, is_hand, pointing
-from models.thermal.disc import Circle
-from models.thermal.face_shape import faces
-from models.thermal.heads import Head, heads
+from models.thermal.people import heads as module
+from models.thermal.people.bodies import UPS, Up, is_chest, is_colder, is_hand, pointing
+from models.thermal.people.face_shape import faces
+from models.thermal.people.heads import Head, heads
+from models.thermal.people.tracks import VOTES_MIN, Tracks
+from models.thermal.people.warm_regions import GROUPS_MAX, Known
 from models.thermal.radiometry import radiometer
-from models.thermal.tracks import VOTES_MIN, Tracks
-from models.thermal.warm_regions import GROUPS_MAX, Known
+from models.thermal.reference.disc import Circle
 
 METER = radiometer(LinearScale(gain_c=0.01, offset_c=-273.15), None)
 DEGREES = radiometer(CELSIUS, None)

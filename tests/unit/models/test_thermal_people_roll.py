@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from cardea.contract.screening import NotScreened
-from models.thermal.disc import Circle
-from models.thermal.people import Sight
+from models.thermal.people.people import Sight
+from models.thermal.people.roll import LOOKS_MIN, Entry, Roll
 from models.thermal.reading import Measurement
-from models.thermal.roll import LOOKS_MIN, Entry, Roll
+from models.thermal.reference.disc import Circle
 
 FAR, NEAR = Circle(50.0, 60.0, 7.0), Circle(50.0, 60.0, 17.0)
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.thermal.bodies import UPS, Up
-from models.thermal.disc import Circle
-from models.thermal.heads import Head
-from models.thermal.track import Track
-from models.thermal.tracks import AWAY_S, HIDDEN_S, LEFT_S, TRACKS_MAX, VOTES_MAX, Tracks
+from models.thermal.people.bodies import UPS, Up
+from models.thermal.people.heads import Head
+from models.thermal.people.track import Track
+from models.thermal.people.tracks import AWAY_S, HIDDEN_S, LEFT_S, TRACKS_MAX, VOTES_MAX, Tracks
+from models.thermal.reference.disc import Circle
 
 FPS = 9.0
 

@@ -12,7 +12,7 @@ from cardea.contract.scenes import SCENE_PIXELS_MAX, MarkKind
 from drivers.api import CELSIUS, LinearScale
 from models.thermal.picture import SPOT, marks, picture, spot
 from models.thermal.radiometry import radiometer
-from models.thermal.reference import Reference
+from models.thermal.reference.reference import Reference
 from models.thermal.roi import Region
 
 METER = radiometer(LinearScale(gain_c=0.01, offset_c=-273.15), None)

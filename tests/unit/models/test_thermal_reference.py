@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from drivers.api import LinearScale
-from models.thermal.disc import CONTRAST_C_MIN, SPREAD_C_MAX
-from models.thermal.offset import Offset
 from models.thermal.radiometry import radiometer
-from models.thermal.reference import ERROR_C_MAX, Reference, look
+from models.thermal.reference.disc import CONTRAST_C_MIN, SPREAD_C_MAX
+from models.thermal.reference.offset import Offset
+from models.thermal.reference.reference import ERROR_C_MAX, Reference, look
 
 METER = radiometer(LinearScale(gain_c=0.01, offset_c=-273.15), None)
 DISC = Reference(temp_c=37.0, row=93, column=132, radius_px=6.0)

@@ -17,11 +17,11 @@ from hypothesis.extra import numpy as hnp
 
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import CELSIUS, LinearScale, ThermalFrameCaptured, Unfit
-from models.thermal.disc import Circle, fit
-from models.thermal.discs import DISCS_MAX, discs
 from models.thermal.radiometry import radiometer
-from models.thermal.reference import ERROR_C_MAX, Blackbody, Reference, look
-from models.thermal.reference_search import (
+from models.thermal.reference.disc import Circle, fit
+from models.thermal.reference.discs import DISCS_MAX, discs
+from models.thermal.reference.reference import ERROR_C_MAX, Blackbody, Reference, look
+from models.thermal.reference.search import (
     FORGET_S,
     OVER_S,
     PLACES_MAX,

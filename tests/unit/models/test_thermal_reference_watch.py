@@ -17,15 +17,16 @@ from hypothesis import strategies as st
 from cardea.contract.screening import NotScreened
 from cardea.contract.time import ClockQuality, Instant
 from drivers.api import LinearScale, ThermalFrameCaptured, Unfit
-from models.thermal import reference_watch, station
+from models.thermal import station
 from models.thermal.flat_field import JUMP_C_MIN, Scene, jumped
-from models.thermal.offset import SEEN_MIN
-from models.thermal.presence import Manner
+from models.thermal.people.presence import Manner
 from models.thermal.radiometry import radiometer
 from models.thermal.reading import Reading
-from models.thermal.reference import Blackbody, Reference, look
-from models.thermal.reference_follow import FOLLOW_PX, MOVED_PX_MIN, follow
-from models.thermal.reference_watch import FLAT_FIELD_S, FOLLOW_S
+from models.thermal.reference import watch as reference_watch
+from models.thermal.reference.follow import FOLLOW_PX, MOVED_PX_MIN, follow
+from models.thermal.reference.offset import SEEN_MIN
+from models.thermal.reference.reference import Blackbody, Reference, look
+from models.thermal.reference.watch import FLAT_FIELD_S, FOLLOW_S
 from models.thermal.roi import Region
 from models.thermal.station import Position, Station, Step
 

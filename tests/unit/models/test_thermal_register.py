@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.api import FaceBox
-from models.thermal.canthi import canthi
-from models.thermal.eye_corners import eye_corners
-from models.thermal.parallax import Registration, canthus_regions
-from models.thermal.register import NotRegistrable, Pair, fit
+from models.thermal.registration.canthi import canthi
+from models.thermal.registration.eye_corners import eye_corners
+from models.thermal.registration.parallax import Registration, canthus_regions
+from models.thermal.registration.register import NotRegistrable, Pair, fit
 from tests.unit.models.thermal_faces import Rig
 
 RIG = Rig()

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.thermal.prevalence import npv, npv_ci, ppv, ppv_ci
-from models.thermal.roc import Area, Flags, Scores, area, at, curve, split
-from models.thermal.validation import left_out, margins
+from models.thermal.evaluation.prevalence import npv, npv_ci, ppv, ppv_ci
+from models.thermal.evaluation.roc import Area, Flags, Scores, area, at, curve, split
+from models.thermal.evaluation.validation import left_out, margins
 
 NORMAL, ABNORMAL = (33, 6, 6, 11, 2), (3, 2, 2, 11, 33)
 """Ratings 1 to 5 of computed tomographies, Hanley and McNeil 1982, table 1."""

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from cardea.contract.records import ScreeningState
 from cardea.contract.screening import NotScreened
+from models.thermal.decision.screening import Bands, probability, state
 from models.thermal.reading import Measurement, Reading
-from models.thermal.screening import Bands, probability, state
 from models.thermal.uncertainty import Budget, expanded_c
 
 THRESHOLD_C = 37.3

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from drivers.api import LinearScale
 from drivers.thermal.lepton.recording import read_clip
-from models.thermal.clauses import CLAUSES, YES, Figure
-from models.thermal.clip_facts import ClipFacts, Footage, look_at
+from models.thermal.condition.clauses import CLAUSES, YES, Figure
+from models.thermal.condition.clip_facts import ClipFacts, Footage, look_at
+from models.thermal.condition.selftest import Figures, Known, Origin, Verdict, selftest
 from models.thermal.geometry import face_px, longer_first, sensor_of, spot_mm, spot_through_lens_mm
 from models.thermal.radiometry import radiometer
-from models.thermal.reference import Reference
-from models.thermal.selftest import Figures, Known, Origin, Verdict, selftest
+from models.thermal.reference.reference import Reference
 
 TLINEAR = LinearScale(gain_c=0.01, offset_c=-273.15)
 PLACE = Reference(temp_c=37.0, row=20, column=130, radius_px=6.0)

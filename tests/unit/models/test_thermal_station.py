@@ -21,13 +21,13 @@ from cardea.contract.time import ClockQuality, Instant
 from drivers.api import Conditions, LinearScale, Planck, SpotMeasured, ThermalFrameCaptured, Unfit
 from models.thermal import spot, station
 from models.thermal.overrides import Overrides
-from models.thermal.presence import GAP_S_MAX, REPEAT_S, UNSTEADY_S_MAX, Manner
+from models.thermal.people.presence import GAP_S_MAX, REPEAT_S, UNSTEADY_S_MAX, Manner
+from models.thermal.people.tracks import AWAY_S
 from models.thermal.radiometry import radiometer
 from models.thermal.reading import Reading
-from models.thermal.reference import Blackbody, Reference
+from models.thermal.reference.reference import Blackbody, Reference
 from models.thermal.roi import Region
 from models.thermal.station import Position, Station, Step
-from models.thermal.tracks import AWAY_S
 
 LEPTON = LinearScale(gain_c=0.01, offset_c=-273.15)
 DISC = Reference(temp_c=37.0, row=20, column=130, radius_px=6.0)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.binomial import upper
-from models.thermal.threshold import Chosen, TooFew, choose, readings_needed
+from models.thermal.decision.threshold import Chosen, TooFew, choose, readings_needed
 
 readings = st.lists(st.floats(34.0, 39.0).map(lambda value: round(value, 2)), max_size=400)
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.thermal.bodies import Up
-from models.thermal.disc import Circle
+from models.thermal.people.bodies import Up
+from models.thermal.reference.disc import Circle
 
 CLOSINGS_PX = (15, 13, 9, 5, 3)
 GAP = 0.45

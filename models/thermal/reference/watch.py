@@ -13,11 +13,11 @@ from cardea.contract.screening import NotScreened
 from drivers.api import RawFrame, ThermalFrameCaptured, Unfit
 from models.thermal.correction import Anchor, Gain, Line, one_point, two_point
 from models.thermal.flat_field import Scene, jumped, scene
-from models.thermal.offset import Offset
 from models.thermal.radiometry import Radiometer
-from models.thermal.reference import Blackbody, Reference, Seen, look
-from models.thermal.reference_follow import follow
-from models.thermal.reference_search import Search
+from models.thermal.reference.follow import follow
+from models.thermal.reference.offset import Offset
+from models.thermal.reference.reference import Blackbody, Reference, Seen, look
+from models.thermal.reference.search import Search
 
 FLAT_FIELD_S = 2.0
 """A correction younger than this still shows in the picture."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from models.thermal.roc import Scores
+from models.thermal.evaluation.roc import Scores
 
 RESIDUAL_SD_C = 0.1
 """What a reference source leaves of any drift: its own stability, IEC 80601-2-59's 0.1 °C in 14 days."""

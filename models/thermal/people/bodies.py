@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from models.thermal.disc import Circle
+from models.thermal.reference.disc import Circle
 
 BODY = 2.0
 """What lies below a face within so many radii to each side is the same person's body…"""

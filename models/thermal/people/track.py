@@ -6,8 +6,8 @@ Lengths are told in widths of the face: skin of a face is about 0.14 m wide, wha
 import math
 from dataclasses import dataclass, replace
 
-from models.thermal.disc import Circle
-from models.thermal.heads import Head
+from models.thermal.people.heads import Head
+from models.thermal.reference.disc import Circle
 
 STAND_S = 0.5
 """For at least so long somebody must keep still, in at least ``LOOKS_MIN`` looks."""

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 
 from drivers.api import RawFrame
-from models.thermal.disc import Circle, fit
-from models.thermal.discs import scale_of
 from models.thermal.radiometry import Radiometer
-from models.thermal.reference import Reference
+from models.thermal.reference.disc import Circle, fit
+from models.thermal.reference.discs import scale_of
+from models.thermal.reference.reference import Reference
 
 FOLLOW_PX = 1.0
 """How far a place moves at most each time, at 160 x 120; a larger frame by as much of its width."""

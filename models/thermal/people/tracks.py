@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from models.thermal.bodies import UPS, Up
-from models.thermal.heads import Head
-from models.thermal.track import LOOKS_MIN, STAND_S_MAX, Look, Places, Track
+from models.thermal.people.bodies import UPS, Up
+from models.thermal.people.heads import Head
+from models.thermal.people.track import LOOKS_MIN, STAND_S_MAX, Look, Places, Track
 
 APART = 2.5
 """From one frame to the next a face moves at most so many radii: 1.5 m/s at nine frames a second."""

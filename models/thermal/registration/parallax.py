@@ -9,7 +9,7 @@ numbers for each axis and that shift; no distance is measured.
 import math
 from dataclasses import dataclass
 
-from models.thermal.canthi import INTEROCULAR_MM, Canthi, Point
+from models.thermal.registration.canthi import INTEROCULAR_MM, Canthi, Point
 from models.thermal.roi import Region
 
 REACH = (0.75, 1.35)
@@ -20,7 +20,7 @@ SIDE_PX_MIN = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """Where a visible camera's picture lies in a thermal one; made by :func:`models.thermal.register.fit`."""
+    """Where a visible camera's picture lies in a thermal one; made by ``register.fit``."""
 
     x: tuple[float, float, float, float]
     """Thermal x = x[0]·visible x + x[1]·visible y + x[2] + x[3]·interocular distance; all in pixels."""

@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 
 from drivers.api import RawFrame
-from models.thermal.bodies import Up, areas, is_chest, is_colder, is_hand, pointing
-from models.thermal.disc import Circle
-from models.thermal.face_shape import AROUND, Mask, Shape, faces, widest
+from models.thermal.people.bodies import Up, areas, is_chest, is_colder, is_hand, pointing
+from models.thermal.people.face_shape import AROUND, Mask, Shape, faces, widest
+from models.thermal.people.warm_regions import SKIN_C, Group, Known, Scene, groups, scene_of
 from models.thermal.radiometry import Radiometer
+from models.thermal.reference.disc import Circle
 from models.thermal.roi import ENDS
-from models.thermal.warm_regions import SKIN_C, Group, Known, Scene, groups, scene_of
 
 SIDE_PX_MIN = 8
 DROPS_C = (3.0, 2.2, 1.5)

@@ -5,7 +5,7 @@ measured again with a clinical thermometer, not sent away.
 """
 
 from models.binomial import CONFIDENCE, Interval
-from models.thermal.roc import Point
+from models.thermal.evaluation.roc import Point
 
 
 def ppv(se: float, sp: float, prevalence: float) -> float:

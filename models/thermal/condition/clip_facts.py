@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.thermal.clauses import CLAUSES, Figure
+from models.thermal.condition.clauses import CLAUSES, Figure
+from models.thermal.condition.selftest import Figures, Known, Origin
 from models.thermal.geometry import longer_first
 from models.thermal.radiometry import Radiometer
-from models.thermal.reference import Reference, look
-from models.thermal.selftest import Figures, Known, Origin
+from models.thermal.reference.reference import Reference, look
 from models.thermal.uncertainty import COVERAGE
 
 FRAMES_MIN = 10

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from models.thermal.clauses import CLAUSES, Clause, Figure
+from models.thermal.condition.clauses import CLAUSES, Clause, Figure
 
 
 class Origin(StrEnum):

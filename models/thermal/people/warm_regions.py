@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from drivers.api import RawFrame
-from models.thermal.bodies import Up
-from models.thermal.disc import Circle
-from models.thermal.face_shape import CLOSINGS_PX, Counts, Mask, round_kernel
-from models.thermal.presence import BELIEVABLE_C_MAX
+from models.thermal.people.bodies import Up
+from models.thermal.people.face_shape import CLOSINGS_PX, Counts, Mask, round_kernel
+from models.thermal.people.presence import BELIEVABLE_C_MAX
 from models.thermal.radiometry import Radiometer
+from models.thermal.reference.disc import Circle
 
 PIXELS = 160 * 120
 """Faces are looked for in about so many: a larger frame is made smaller first."""

@@ -1,7 +1,7 @@
 """A visible camera registered with a thermal one, from points that were found in both pictures.
 
-Least squares on the linear model of :mod:`models.thermal.parallax`, with Huber's weights (Huber 1981, *Robust
-Statistics*) so that a few wrong points do no harm, and the error by leaving each pair out.
+Least squares on the linear model of :mod:`models.thermal.registration.parallax`, with Huber's weights (Huber
+1981, *Robust Statistics*) so that a few wrong points do no harm, and the error by leaving each pair out.
 """
 
 import math
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.thermal.parallax import Registration
+from models.thermal.registration.parallax import Registration
 
 PAIRS_MIN = 6
 """Four unknowns an axis, and something left to judge them by."""

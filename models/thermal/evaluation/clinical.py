@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.thermal.drift import Days
-from models.thermal.roc import Scores
+from models.thermal.evaluation.drift import Days
+from models.thermal.evaluation.roc import Scores
 
 OFFSET = "T_offset"
 ORAL = "aveOral"

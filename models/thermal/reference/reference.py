@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.api import RawFrame
-from models.thermal.disc import CONTRAST_C_MIN, CORE, SPREAD_C_MAX
 from models.thermal.radiometry import Radiometer
+from models.thermal.reference.disc import CONTRAST_C_MIN, CORE, SPREAD_C_MAX
 from models.thermal.uncertainty import REFERENCE_C
 
 RING = (1.5, 2.5)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cardea.contract.screening import NotScreened
-from models.thermal.people import Sight
+from models.thermal.people.people import Sight
 from models.thermal.reading import Measurement
 
 LOOKS_MIN = 5

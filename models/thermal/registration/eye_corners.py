@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.thermal.canthi import Point
 from models.thermal.radiometry import Temperatures
+from models.thermal.registration.canthi import Point
 
 FACE_PX_MIN = 60
 """Width of a face: below, its corners are no spots any more (33 mm between them are 13 pixels)."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.thermal.drift import Days
-from models.thermal.roc import Flags, Point, Scores, curve
+from models.thermal.evaluation.drift import Days
+from models.thermal.evaluation.roc import Flags, Point, Scores, curve
 
 Choice = Callable[[Scores, Flags], float]
 """A threshold from visits of which it is known who had a fever."""
@@ -66,7 +66,7 @@ def margins(
 ) -> tuple[Margin, ...]:
     """At every specificity from ``sp_min`` to ``sp_max`` that so many people allow, on the same visits.
 
-    Empty where there is none such. Raises ValueError as ``models.thermal.roc.split`` does.
+    Empty where there is none such. Raises ValueError as ``models.thermal.evaluation.roc.split`` does.
     """
     one, other = curve(scores, febrile), curve(others, febrile)
     specificities = (1.0 - flagged / one.negatives for flagged in range(one.negatives + 1))

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from drivers.api import RawFrame
-from models.thermal.disc import Celsius, Circle, Disc, fit
 from models.thermal.radiometry import Radiometer
-from models.thermal.reference import ERROR_C_MAX
+from models.thermal.reference.disc import Celsius, Circle, Disc, fit
+from models.thermal.reference.reference import ERROR_C_MAX
 from models.thermal.roi import ENDS
 
 PIXELS = 160 * 120

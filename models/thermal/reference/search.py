@@ -19,11 +19,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from drivers.api import RawFrame, ThermalFrameCaptured
-from models.thermal.disc import Circle, Disc
-from models.thermal.discs import discs, scale_of
 from models.thermal.overrides import Overrides, meter_of
 from models.thermal.radiometry import Radiometer
-from models.thermal.reference import ERROR_C_MAX, Blackbody, Reference
+from models.thermal.reference.disc import Circle, Disc
+from models.thermal.reference.discs import discs, scale_of
+from models.thermal.reference.reference import ERROR_C_MAX, Blackbody, Reference
 
 PLACES_MAX = 16
 FORGET_S = 30.0

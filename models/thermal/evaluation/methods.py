@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.thermal.baseline import PEOPLE, Baseline, Usual
-from models.thermal.drift import Days, Drift
-from models.thermal.roc import Flags, Scores
+from models.thermal.decision.baseline import PEOPLE, Baseline, Usual
+from models.thermal.evaluation.drift import Days, Drift
+from models.thermal.evaluation.roc import Flags, Scores
 
 FLIR_PEOPLE = 10
 FLIR_ALLOWED_C = 1.0

@@ -12,16 +12,16 @@ import numpy as np
 
 from cardea.contract.screening import NotScreened
 from drivers.api import RawFrame
-from models.thermal import presence as stay
-from models.thermal.disc import Circle
-from models.thermal.heads import WIDE_MAX, Head, heads
-from models.thermal.presence import Manner, Presence
+from models.thermal.people import presence as stay
+from models.thermal.people.heads import WIDE_MAX, Head, heads
+from models.thermal.people.presence import Manner, Presence
+from models.thermal.people.track import Track
+from models.thermal.people.tracks import Tracks
+from models.thermal.people.warm_regions import BELOW_C, SKIN_C, Known
 from models.thermal.radiometry import Radiometer
 from models.thermal.reading import Measurement, Reading
+from models.thermal.reference.disc import Circle
 from models.thermal.roi import Hottest, Region, hottest
-from models.thermal.track import Track
-from models.thermal.tracks import Tracks
-from models.thermal.warm_regions import BELOW_C, SKIN_C, Known
 
 FACE = 1.2
 """The hottest pixels are looked for in a square of so many radii around a face's centre: forehead, inner

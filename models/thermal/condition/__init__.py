@@ -1,0 +1,1 @@
+"""Whether a position may measure people at all, clause by clause."""

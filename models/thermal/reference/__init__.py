@@ -1,0 +1,1 @@
+"""A body of known temperature in the picture: found, followed, looked at and believed."""
