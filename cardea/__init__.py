@@ -1,0 +1,1 @@
+"""What both ends share: the wire, the runtime, and the command."""

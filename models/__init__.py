@@ -1,0 +1,1 @@
+"""What is checked on the device itself: mathematics and inference. No I/O but loading weights."""

@@ -1,0 +1,1 @@
+"""Disinfection units and what watches them."""

@@ -1,0 +1,1 @@
+"""Terminals and gates that people identify themselves at."""

@@ -1,0 +1,1 @@
+"""Boards with inputs and relays."""

@@ -1,0 +1,1 @@
+"""What devices share: lines, listeners, connections, and cameras' streams."""
