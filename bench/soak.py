@@ -49,10 +49,11 @@ def name_of(words: list[str]) -> str:
     return next((NAMES[word] for word in words[1:] if word in NAMES), words[0])
 
 
-def rss_mb(pid: int) -> float | None:
+def rss_mb(pid: int, which: str = "VmRSS") -> float | None:
+    """``which`` as proc(5) names it: VmRSS is now, VmHWM the most there ever was."""
     try:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(f"{which}:"):
                 return int(line.split()[1]) / 1024
     except OSError:
         pass
