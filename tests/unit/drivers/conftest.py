@@ -5,9 +5,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from cardea.contract.reasons import RefusalReason
+from cardea.contract.time import Instant
 from cardea.runtime.clock import SystemClock, SystemEntropy
 from drivers import catalog
 from drivers.api import Accepted, Device, DeviceContext, DeviceEvent, Link, Refused
@@ -62,9 +64,47 @@ def new_emitted() -> Callable[[], Emitted]:
     return Emitted
 
 
+class AwakeClock(SystemClock):
+    """Real time without the moments in which the whole process stood still: what a machine that is shared
+    takes away is not the device's delay."""
+
+    TICK_S = 0.01
+    STOOD_S = 0.05
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.get_running_loop()
+        self._seen_s = self._loop.time()
+        self._stood_s = 0.0
+
+    def monotonic_s(self) -> float:
+        now_s = self._loop.time()
+        if now_s - self._seen_s > self.STOOD_S:
+            self._stood_s += now_s - self._seen_s - self.TICK_S
+        self._seen_s = now_s
+        return now_s - self._stood_s
+
+    def now(self) -> Instant:
+        return msgspec.structs.replace(super().now(), mono_s=self.monotonic_s())
+
+    async def keep_awake(self) -> None:
+        while True:
+            self.monotonic_s()
+            await asyncio.sleep(self.TICK_S)
+
+
 @pytest.fixture
 def clock() -> SystemClock:
     return SystemClock()
+
+
+@pytest.fixture
+async def awake_clock() -> AsyncGenerator[AwakeClock]:
+    clock = AwakeClock()
+    awake = asyncio.create_task(clock.keep_awake())
+    yield clock
+    awake.cancel()
+    await asyncio.wait([awake])
 
 
 @pytest.fixture

@@ -46,6 +46,12 @@ def watched(**changes):
 
 
 @pytest.fixture
+def clock(awake_clock):
+    """Leases, watchdogs and delays are measured here."""
+    return awake_clock
+
+
+@pytest.fixture
 async def tcp(clock):
     """One unit behind Modbus TCP, the link to it, and the link's task."""
     uv = UvUnit(1, clock, lamp=Lamp(warm_up_s=1e-6), hours=1000.0)
@@ -198,8 +204,8 @@ async def test_d3_a_lease_lives_by_renewal_and_ends_at_once_when_told(
     async with running(device.run(emitted)):
         await online(emitted)
         for number in range(5):
-            await emit_light(device, 0.3, f"renewal {number}")
-            await clock.sleep(0.1)
+            await emit_light(device, 1.0, f"renewal {number}")
+            await clock.sleep(0.25)
         assert ours(uv.history) == [
             (Part.CONTACTOR, True, "write"), (Part.EMITTER, True, "write"), (Part.LAMP, True, "write"),
         ]  # fmt: skip
