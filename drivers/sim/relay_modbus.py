@@ -18,6 +18,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from cardea.runtime.clock import Clock
 from drivers.sim.pty import PseudoTerminal
+from drivers.sim.watchdog import CommunicationWatchdog
 
 HISTORY_MAX = 65536
 COILS = INPUTS = 16
@@ -72,7 +73,7 @@ class RelayBoard:
         self._inputs = [False] * INPUTS
         self._registers = [0] * REGISTERS
         self._awaited: list[tuple[int, bool, asyncio.Future[CoilChange]]] = []
-        self._watchdog: asyncio.TimerHandle | None = None
+        self._watchdog = CommunicationWatchdog(clock, lambda: self._drop("watchdog"))
         self._pulses: dict[int, asyncio.TimerHandle] = {}
 
     def coil(self, coil: int) -> bool:
@@ -102,7 +103,8 @@ class RelayBoard:
 
     def stop(self) -> None:
         """End all timers."""
-        for timer in (*self._pulses.values(), *([self._watchdog] if self._watchdog else [])):
+        self._watchdog.stop()
+        for timer in self._pulses.values():
             timer.cancel()
 
     def on_wire(self, answer: bytes) -> bytes:
@@ -179,11 +181,7 @@ class RelayBoard:
 
     def _arm(self) -> None:
         """Any request keeps the watchdog content."""
-        if self._watchdog is not None:
-            self._watchdog.cancel()
-            self._watchdog = None
-        if counts := self._registers[WATCHDOG_REGISTER]:
-            self._watchdog = asyncio.get_running_loop().call_later(counts * COUNT_S, self._drop, "watchdog")
+        self._watchdog.arm(self._registers[WATCHDOG_REGISTER] * COUNT_S)
 
     def _drop(self, cause: str) -> None:
         for coil in range(COILS):

@@ -16,6 +16,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from cardea.runtime.clock import Clock
 from drivers.sim.uv_lamp import Burning, Lamp
+from drivers.sim.watchdog import CommunicationWatchdog
 
 HISTORY_MAX = 65536
 EMITTER_COIL, CONTACTOR_COIL = 0, 1
@@ -85,7 +86,7 @@ class UvUnit:
         self._enclosed = True
         self._measures_nothing = False
         self._watchdog_counts = 0
-        self._watchdog: asyncio.TimerHandle | None = None
+        self._watchdog = CommunicationWatchdog(clock, lambda: self._drop("watchdog"))
         self._outage: asyncio.TimerHandle | None = None
         self._awaited: list[tuple[Part, bool, asyncio.Future[PartChange]]] = []
 
@@ -181,9 +182,9 @@ class UvUnit:
 
     def stop(self) -> None:
         """End all timers."""
-        for timer in (self._watchdog, self._outage):
-            if timer is not None:
-                timer.cancel()
+        self._watchdog.stop()
+        if self._outage is not None:
+            self._outage.cancel()
 
     def _regain_power(self) -> None:
         self._powered = True
@@ -291,11 +292,7 @@ class UvUnit:
 
     def _arm(self) -> None:
         """Any request keeps the watchdog content."""
-        if self._watchdog is not None:
-            self._watchdog.cancel()
-            self._watchdog = None
-        if self._watchdog_counts:
-            self._watchdog = asyncio.get_running_loop().call_later(self.watchdog_s, self._drop, "watchdog")
+        self._watchdog.arm(self.watchdog_s)
 
     def _drop(self, cause: str) -> None:
         self._ordered = dict.fromkeys(self._ordered, False)

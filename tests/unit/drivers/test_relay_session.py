@@ -205,11 +205,11 @@ async def test_a_hold_outlasts_the_watchdog_while_the_gateway_lives_and_no_longe
     tcp, emitted, open_device, running
 ):
     board, link = tcp
-    device = open_device("io.relay_modbus", link, **settings(watchdog={**WATCHDOG, "value": 3}))
+    device = open_device("io.relay_modbus", link, **settings(watchdog={**WATCHDOG, "value": 6}))
     async with running(device.run(emitted)):
         await online(emitted)
         await device.submit(HoldOpen("a", 1, on=True))
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.9)
         assert [change.on for change in board.history] == [True]
         dropped = board.expect(0, on=False)
     assert (await asyncio.wait_for(dropped, 1)).cause == "watchdog"
@@ -241,7 +241,7 @@ async def test_a_leased_output_lives_by_renewal(tcp, emitted, open_device, runni
         for number in range(4):
             assert await device.submit(LeaseOutput(f"l{number}", 1, 0.2)) == Executed()
             await asyncio.sleep(0.1)
-        assert 0.45 <= (await off).at_s - (await on).at_s < 0.8
+        assert 0.4 <= (await off).at_s - (await on).at_s < 0.8
         await device.submit(LeaseOutput("x", 1, 2.0))
         off = board.expect(8, on=False)
         await device.submit(LeaseOutput("y", 1, 0))

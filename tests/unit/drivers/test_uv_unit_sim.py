@@ -83,6 +83,12 @@ def test_the_same_seed_is_the_same_noise():
 
 
 @pytest.fixture
+def clock(awake_clock):
+    """Watchdogs and outages are measured here."""
+    return awake_clock
+
+
+@pytest.fixture
 async def unit(clock):
     """A unit behind Modbus TCP, and what asks it."""
     uv = UvUnit(UNIT, clock, lamp=Lamp(warm_up_s=1e-6), hours=1234.56)
