@@ -1,7 +1,6 @@
 """cloud.toml: whose buildings the aggregator serves, and where broker, ledger and console are."""
 
 import ipaddress
-import zoneinfo
 from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
-from cardea.runtime.config import ConfigInvalid, Problem, RelativePath, Settings, load
+from cardea.runtime.config import ConfigInvalid, Problem, RelativePath, Settings, TimeZoneName, load
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 """As MQTT topics allow it (``cardea.contract.topics``)."""
@@ -17,14 +16,6 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 GATEWAYS_MAX = 10_000
 PORTALS_MAX = 256
-
-
-def _known_zone(name: str) -> str:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("must be a time zone of the IANA database such as 'Asia/Shanghai'") from None
-    return name
 
 
 def _loopback(address: str) -> str:
@@ -175,7 +166,7 @@ class Console(Settings):
         description="Loopback address to listen on; beyond it, put a TLS proxy in front, named in hosts",
     )
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 lets the system choose")
-    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
+    time_zone: TimeZoneName = Field(
         default="UTC", description="IANA time zone in which people see times and days begin"
     )
     hosts: tuple[str, ...] = Field(

@@ -5,6 +5,7 @@ Everything that is wrong is said at once, one line each: ``file: key: value → 
 
 import re
 import tomllib
+import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,18 @@ def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
 
 RelativePath = Annotated[Path, AfterValidator(_beside_the_file)]
 """A path in a configuration; when it is not absolute it is taken from the folder of the file."""
+
+
+def _known_zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be a time zone of the IANA database such as 'Asia/Shanghai'") from None
+    return name
+
+
+TimeZoneName = Annotated[str, AfterValidator(_known_zone)]
+"""A time zone of the IANA database."""
 
 M = TypeVar("M", bound=BaseModel)
 

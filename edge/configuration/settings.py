@@ -3,15 +3,14 @@
 Shapes and bounds stand here; what one part says about another is checked in ``edge.configuration.lint``.
 """
 
-import zoneinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from cardea.contract.records import Authority, CredentialKind
-from cardea.runtime.config import RelativePath, Settings
+from cardea.runtime.config import RelativePath, Settings, TimeZoneName
 from cardea.runtime.i18n import Language
 from drivers.links.settings import LinkSettings
 from edge.configuration.references import ChannelRef, DoorRef, Id
@@ -23,14 +22,6 @@ ENTRIES_MAX = 256
 """Links, devices or portals of one gateway at the most."""
 
 SecretName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-
-
-def _known_zone(name: str) -> str:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("must be a time zone of the IANA database such as 'Asia/Shanghai'") from None
-    return name
 
 
 class Lock(StrEnum):
@@ -46,7 +37,7 @@ class Gateway(Settings):
     id: Id = Field(description="Name of this gateway; equals the common name of its certificate")
     site: Id = Field(description="The site it serves")
     language: Language = Field(default=Language.EN, description="Language of the texts that terminals show")
-    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
+    time_zone: TimeZoneName = Field(
         default="UTC", description="IANA time zone in which people's schedules are meant"
     )
     data_dir: RelativePath = Field(
