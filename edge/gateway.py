@@ -272,13 +272,10 @@ class Gateway:
         """Into the log at once, and into the audit chain when there is one (SAFETY.md L11)."""
         proven = "leaf opened" if drill.opened else "not proven"
         _LOG.info("release_drill", portal=portal, proven=proven, after_s=round(drill.after_s, 2))
-        if self._stores.audit is not None:
-            detail = {"portal": portal, "proven": proven, "after_s": f"{drill.after_s:.2f}"}
-            note = asyncio.get_running_loop().create_task(
-                self._stores.audit.note("release_drill", "portal", detail)
-            )
-            self._notes_under_way.add(note)
-            note.add_done_callback(self._notes_under_way.discard)
+        detail = {"portal": portal, "proven": proven, "after_s": f"{drill.after_s:.2f}"}
+        note = asyncio.get_running_loop().create_task(self._note("release_drill", "portal", detail))
+        self._notes_under_way.add(note)
+        note.add_done_callback(self._notes_under_way.discard)
 
     def _zone(self, name: str, zone: Zone, means: Means) -> ZoneTask:
         portals = self._configuration.settings.portals
